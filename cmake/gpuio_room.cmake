@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+# How a room is built: gpuio_room (library + its tests + its fuzz targets), gpuio_program, gpuio_test.
+
+include(GoogleTest)
+
+# The static libraries of all rooms; src/assembly makes the library `gpuio` of them.
+define_property(GLOBAL PROPERTY GPUIO_ROOMS)
+
+# gpuio_test(<name> SOURCES ... [LINK ...] [LABELS ...] [TIMEOUT seconds] [SERIAL])
+#
+# One executable of GoogleTest cases, each registered with ctest under the given labels (default: unit).
+# SERIAL: its cases never run beside other tests, for those that measure time or fill the machine.
+function(gpuio_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "SOURCES;LINK;LABELS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "gpuio_test(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE gpuio_flags ${arg_LINK} GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin/tests")
+  # PRE_TEST: listing runs at ctest time, so a build never executes what it built.
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL $<BOOL:${arg_SERIAL}>)
+endfunction()
+
+# gpuio_fuzz(<name> SOURCE <file> [LINK ...])
+#
+# A libFuzzer target `<name>` with its corpus in tests/corpus/<name>. Without GPUIO_FUZZ the same source is linked to a
+# main that replays the corpus, and ctest runs that: an input that once broke a parser is tried by every compiler.
+function(gpuio_fuzz name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "SOURCE" "LINK")
+  set(corpus "${PROJECT_SOURCE_DIR}/tests/corpus/${name}")
+  if(GPUIO_FUZZ)
+    add_executable(${name} ${arg_SOURCE})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin/fuzz")
+  else()
+    add_executable(${name} ${arg_SOURCE} "${PROJECT_SOURCE_DIR}/tests/replay_corpus.cpp")
+    add_test(NAME ${name}.replay COMMAND ${name} "${corpus}")
+    set_tests_properties(${name}.replay PROPERTIES LABELS "unit;fuzz" TIMEOUT 120)
+  endif()
+  target_link_libraries(${name} PRIVATE gpuio_flags ${arg_LINK})
+endfunction()
+
+# gpuio_room(<name> SOURCES ... [LINK ...] [TESTS ...] [TEST_LINK ...] [TEST_LABELS ...] [FUZZ ...])
+#
+# The static library `gpuio_<name>`, the test executable `<name>_test`, and for each `x_fuzz.cpp` a fuzz target `x_fuzz`.
+# LINK: rooms of lower floors (`gpuio_base`) and dependencies (`dep::fmt`); TEST_LINK: what only the tests need.
+function(gpuio_room name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK;TESTS;TEST_LINK;TEST_LABELS;FUZZ")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "gpuio_room(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  set(library gpuio_${name})
+  add_library(${library} STATIC ${arg_SOURCES})
+  target_link_libraries(${library} PUBLIC $<BUILD_INTERFACE:gpuio_flags> ${arg_LINK})
+  set_target_properties(${library} PROPERTIES ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/rooms")
+  set_property(GLOBAL APPEND PROPERTY GPUIO_ROOMS ${library})
+
+  if(GPUIO_TESTS AND arg_TESTS)
+    gpuio_test(${name}_test SOURCES ${arg_TESTS} LINK ${library} ${arg_TEST_LINK} LABELS unit ${arg_TEST_LABELS})
+  endif()
+  if(GPUIO_TESTS OR GPUIO_FUZZ)
+    foreach(source IN LISTS arg_FUZZ)
+      get_filename_component(target "${source}" NAME_WE)
+      gpuio_fuzz(${target} SOURCE ${source} LINK ${library})
+    endforeach()
+  endif()
+endfunction()
+
+# gpuio_program(<name> SOURCES ... [LINK ...]): an executable in bin/.
+function(gpuio_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE gpuio_flags ${arg_LINK})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+endfunction()
