@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gpuio/layout.hpp"
+#include "gpuio/memory.hpp"
+#include "gpuio/result.hpp"
+#include "gpuio/store.hpp"
+#include "gpuio/stream.hpp"
+
+namespace gpuio {
+
+namespace core {
+class RequestState;
+class ContextState;
+}  // namespace core
+
+using Duration = std::chrono::nanoseconds;
+
+/// Which queue a Request waits in. Higher classes go first and keep lower ones' bytes in flight bounded by measured latency.
+enum class Priority : std::uint8_t { background, bulk, high };
+
+/// What has happened when a Request reports success.
+enum class Completion : std::uint8_t {
+  reusable,  ///< Writes: the source may be overwritten. Reads: as placed.
+  placed,    ///< The bytes are in their destination.
+  visible,   ///< ... and kernels queued on the Request's stream from now on see them.
+  durable,   ///< Writes: ... and survive a crash (flushed).
+};
+
+/// Bytes of one Store paired with bytes of one Slice; both sides name the same number of bytes.
+struct Transfer {
+  Store store;
+  Layout extents;    ///< In the store; default: from its start, as many bytes as the memory side names.
+  Slice memory;
+  Layout placement;  ///< In `memory`; default: all of it, from its start.
+};
+
+struct TransferOptions {
+  Priority priority = Priority::bulk;
+  Completion completion = Completion::visible;
+
+  /// Reports `deadline_exceeded` after this long even if the device never answers; unset: request.timeout_ns of the settings.
+  std::optional<Duration> timeout;
+
+  /// Starts after the work queued there, and later work there waits for it; the host never blocks.
+  /// Must be of the memory's device. A capturing stream is an error: use a Launch.
+  const Stream* stream = nullptr;
+
+  CacheUse cache = CacheUse::automatic;
+};
+
+/// How far a Request is. All in bytes.
+struct Progress {
+  std::uint64_t done_bytes = 0;
+  std::uint64_t total_bytes = 0;
+  Duration elapsed{};
+  double bytes_per_second = 0;  ///< Over the last second or so.
+  bool finished = false;
+};
+
+/// A part of a Request that failed; its siblings are done.
+struct Failure {
+  std::size_t transfer = 0;  ///< Position in the list that was submitted.
+  Extent extent;             ///< In the store.
+  Status status;
+};
+
+/// A way that bytes of a Request took.
+struct PathUse {
+  std::string path;    ///< "io_uring direct -> pinned slab -> copy engine"
+  std::string reason;  ///< Why this one.
+  std::uint64_t bytes = 0;
+};
+
+/// One asynchronous operation that the host drives.
+///
+/// A handle; copies refer to the same operation. When the last one goes while it still runs, it is cancelled and that
+/// destructor waits until it is quiet; `detach()` lets it run on its own. Thread safety: all members, any thread.
+class Request {
+ public:
+  Request() = default;
+  Request(const Request&) = default;
+  Request(Request&&) noexcept = default;
+  Request& operator=(const Request&) = default;
+  Request& operator=(Request&&) noexcept = default;
+  ~Request() = default;
+
+  [[nodiscard]] bool done() const noexcept;
+
+  /// Blocks until it reports: ok, or the first failure. With a timeout: `deadline_exceeded` with scope request when that
+  /// passes first; the operation goes on. In a Context driven by its caller this drives it.
+  [[nodiscard]] Status wait() const;
+  [[nodiscard]] Status wait(Duration timeout) const;
+
+  /// The outcome; `would_block` while it runs.
+  [[nodiscard]] Status status() const;
+
+  /// Every part that failed, in no order; complete once done.
+  [[nodiscard]] std::vector<Failure> failures() const;
+
+  [[nodiscard]] Progress progress() const;
+
+  /// Called at least every request.progress_interval_ns (100 ms) while it runs, and once at the end, on a thread of the
+  /// library (or inside poll) and under no lock. Replaces the function set before.
+  void on_progress(std::function<void(const Progress&)> function) const;
+
+  /// Called once when it reports; at once if it has. May free the Request, start others, not block.
+  void on_complete(std::function<void(const Status&)> function) const;
+
+  /// A descriptor that becomes readable when it reports; owned by the Request. For epoll and asyncio.
+  [[nodiscard]] Result<int> event_fd() const;
+
+  /// Asks for its end: parts not begun never begin, parts in flight are abandoned. Returns once it is quiet; the Request
+  /// then reports `cancelled` unless it had finished.
+  void cancel() const;
+
+  /// True once no byte of its memory can still move. Usually with done(); later after a deadline passed with the device
+  /// still silent.
+  [[nodiscard]] bool quiet() const noexcept;
+
+  /// Lets it run on when the last handle goes.
+  void detach() const;
+
+  [[nodiscard]] std::vector<PathUse> paths() const;
+  /// `paths()` in words, a line each, with what was retried, widened or coalesced.
+  [[nodiscard]] std::string explain() const;
+
+  /// `co_await request` gives its Status; resumes on a thread of the library (or inside poll).
+  auto operator co_await() const noexcept {
+    struct Awaiter {
+      const Request& request;
+      [[nodiscard]] bool await_ready() const noexcept { return request.done(); }
+      void await_suspend(std::coroutine_handle<> handle) const {
+        request.on_complete([handle](const Status&) { handle.resume(); });
+      }
+      [[nodiscard]] Status await_resume() const { return request.status(); }
+    };
+    return Awaiter{*this};
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+ private:
+  friend class core::ContextState;
+  friend class core::RequestState;
+  explicit Request(std::shared_ptr<core::RequestState> handle) : handle_(std::move(handle)) {}
+  std::shared_ptr<core::RequestState> handle_;  ///< Its deleter cancels; the library's own references don't keep it.
+};
+
+}  // namespace gpuio
