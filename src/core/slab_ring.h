@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/host_pages.h"
+#include "core/memory_registry.h"
+#include "core/pinned_budget.h"
+#include "core/spi/device.h"
+#include "gpuio/status.hpp"
+
+namespace gpuio::core {
+
+enum class SlabClass : std::uint8_t {
+  big,    ///< memory.slab_bytes: bulk, so that one copy is large enough to run at the link's rate.
+  small,  ///< A 32nd of that, at least 256 KiB: random and urgent reads.
+};
+
+/// Staging memory on the way to or from a device. Owned by its SlabRing.
+struct Slab {
+  std::byte* memory = nullptr;
+  std::uint32_t bytes = 0;
+  SlabClass size_class = SlabClass::big;
+  bool quarantined = false;  ///< Set by SlabRing::quarantine.
+  std::uint32_t block = 0;   ///< The ring's own bookkeeping.
+};
+
+/// Told what memory the ring has, so that engines can register it too (spi::Engine::register_memory).
+class SlabMemoryListener {
+ public:
+  virtual void slab_memory_added(std::byte* base, std::size_t bytes) = 0;
+  virtual void slab_memory_removed(std::byte* base) = 0;
+
+ protected:
+  ~SlabMemoryListener() = default;
+};
+
+/// The pinned staging memory of one (context, device).
+///
+/// Blocks of slab_bytes are mapped when first needed, on the device's nearest NUMA node, touched, and registered once with
+/// the device. The first block is cut into small slabs before any bulk can take the budget, and an eighth of those go to
+/// urgent requests only: a ring full of bulk never starves a small urgent read. When the budget or the active cap is
+/// reached, `acquire` answers null: back-pressure, never growth. The slab released last is handed out first, so the set in
+/// flight stays small and in the processor's caches.
+///
+/// Thread safety: none; the reactor's. The budget may be shared with other rings and loans.
+class SlabRing {
+ public:
+  struct Options {
+    std::uint32_t slab_bytes = 8U << 20U;  ///< A multiple of the page size, at least 256 KiB.
+    std::uint32_t active_max = ~0U;        ///< First value of the active cap.
+  };
+
+  /// Maps nothing yet. `listener` may be null; it and `budget` outlive the ring.
+  SlabRing(std::shared_ptr<spi::Device> device, PinnedBudget& budget, const Options& options,
+           SlabMemoryListener* listener = nullptr);
+  /// Slabs that were not released stay mapped for ever (and are logged): a device or disk may still write them.
+  ~SlabRing();
+  SlabRing(const SlabRing&) = delete;
+  SlabRing& operator=(const SlabRing&) = delete;
+
+  /// A slab, or null if there is none now (counted in `waits`): try again after a release, unless `status` says why there
+  /// will never be one. Contents are whatever was there.
+  [[nodiscard]] Slab* acquire(SlabClass size_class, bool urgent);
+  void release(Slab* slab);
+
+  /// The slab's last user gave up on it, but the device or disk has not answered: stays out until released, no longer
+  /// counts as active, and is reported.
+  void quarantine(Slab* slab);
+
+  /// ok, or why `acquire` of this class is in vain until something outside this ring changes: no slab of the class exists
+  /// and the last attempt to map one failed (`resource_exhausted`: budget or memlock; `out_of_memory`; the device's error).
+  [[nodiscard]] Status status(SlabClass size_class) const;
+
+  /// Big slabs that may be in use at once; the scheduler tunes it. Slabs in use beyond a lowered cap stay until released.
+  void set_active_max(std::uint32_t slabs) noexcept { active_max_ = slabs; }
+  [[nodiscard]] std::uint32_t active_max() const noexcept { return active_max_; }
+  [[nodiscard]] std::uint32_t active() const noexcept { return active_; }
+
+  /// Unmaps idle big slabs until at least `bytes` went back to the budget or none is idle; answers how many did. For another
+  /// ring of the same budget that has none, and for idle contexts.
+  std::uint64_t trim(std::uint64_t bytes);
+
+  [[nodiscard]] std::uint32_t slab_bytes() const noexcept { return options_.slab_bytes; }
+  [[nodiscard]] std::uint32_t small_bytes() const noexcept { return small_bytes_; }
+  [[nodiscard]] std::uint64_t pinned_bytes() const noexcept { return pinned_bytes_; }
+  [[nodiscard]] std::uint64_t quarantined_bytes() const noexcept { return quarantined_bytes_; }
+  [[nodiscard]] std::uint64_t waits() const noexcept { return waits_; }
+  /// What a listener that comes late has missed.
+  [[nodiscard]] std::vector<std::span<std::byte>> memory() const;
+
+ private:
+  struct Block {
+    HostPages pages;            // Declared first: unmapped after it is unregistered.
+    Registration registration;  // Empty where the device works with unregistered memory.
+    std::vector<Slab> slabs;
+    std::uint32_t out = 0;
+  };
+
+  [[nodiscard]] Slab* acquire_big();
+  [[nodiscard]] Slab* acquire_small(bool urgent);
+  [[nodiscard]] Status add_block(std::uint32_t slab_bytes);
+  void drop_block(std::uint32_t index);
+
+  const std::shared_ptr<spi::Device> device_;
+  PinnedBudget& budget_;
+  const Options options_;
+  SlabMemoryListener* const listener_;
+  const std::uint32_t small_bytes_;
+  const std::uint32_t urgent_reserve_;
+
+  std::vector<std::unique_ptr<Block>> blocks_;  // [0] is cut into small slabs; null where one was trimmed.
+  std::vector<Slab*> free_big_;                 // Stacks: last in, first out.
+  std::vector<Slab*> free_small_;
+  Status small_failure_;
+  Status big_failure_;
+  std::uint32_t active_max_;
+  std::uint32_t active_ = 0;
+  std::uint64_t pinned_bytes_ = 0;
+  std::uint64_t quarantined_bytes_ = 0;
+  std::uint64_t waits_ = 0;
+};
+
+}  // namespace gpuio::core
