@@ -66,7 +66,8 @@ function(gpuio_cuda_sources target)
     get_filename_component(folder "${object}" DIRECTORY)
     file(MAKE_DIRECTORY "${folder}")
     add_custom_command(OUTPUT "${object}"
-      COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} "${GPUIO_NVCC}" ${GPUIO_NVCC_FLAGS} -MD -MF "${object}.d" -c "${input}" -o "${object}"
+      COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} "${GPUIO_NVCC}" ${GPUIO_NVCC_FLAGS}
+              -MD -MF "${object}.d" -c "${input}" -o "${object}"
       DEPENDS "${input}" DEPFILE "${object}.d"
       COMMENT "nvcc ${relative}" VERBATIM)
     set_source_files_properties("${object}" PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
@@ -74,8 +75,8 @@ function(gpuio_cuda_sources target)
   endforeach()
 endfunction()
 
-# gpuio_cuda_plugin(SOURCES <cpp and cu>... [LINK ...]): the shared object libgpuio_cuda.so that the library loads at run
-# time. It exports what its version script names and nothing else.
+# gpuio_cuda_plugin(SOURCES <cpp and cu>... [LINK ...] [VERSION_SCRIPT file]): the shared object libgpuio_cuda.so that
+# the library loads at run time. It exports what its version script names and nothing else.
 function(gpuio_cuda_plugin)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "VERSION_SCRIPT" "SOURCES;LINK")
   set(cuda_sources ${arg_SOURCES})

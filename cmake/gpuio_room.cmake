@@ -31,8 +31,8 @@ endfunction()
 
 # gpuio_fuzz(<name> SOURCE <file> [LINK ...])
 #
-# A libFuzzer target `<name>` with its corpus in tests/corpus/<name>. Without GPUIO_FUZZ the same source is linked to a
-# main that replays the corpus, and ctest runs that: an input that once broke a parser is tried by every compiler.
+# A libFuzzer target `<name>` with its corpus in tests/corpus/<name>. Without GPUIO_FUZZ the same source is linked to
+# a main that replays the corpus, and ctest runs that: an input that once broke a parser is tried by every compiler.
 function(gpuio_fuzz name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "SOURCE" "LINK")
   set(corpus "${PROJECT_SOURCE_DIR}/tests/corpus/${name}")
@@ -50,7 +50,7 @@ endfunction()
 
 # gpuio_room(<name> SOURCES ... [LINK ...] [TESTS ...] [TEST_LINK ...] [TEST_LABELS ...] [FUZZ ...])
 #
-# The static library `gpuio_<name>`, the test executable `<name>_test`, and for each `x_fuzz.cpp` a fuzz target `x_fuzz`.
+# The static library `gpuio_<name>`, the test executable `<name>_test`, and for `x_fuzz.cpp` the fuzz target `x_fuzz`.
 # LINK: rooms of lower floors (`gpuio_base`) and dependencies (`dep::fmt`); TEST_LINK: what only the tests need.
 function(gpuio_room name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK;TESTS;TEST_LINK;TEST_LABELS;FUZZ")
