@@ -6,8 +6,8 @@
 // Early return on failure, the only two macros of the house that hide control flow.
 
 /// Evaluates a Status; returns it from the enclosing function unless it is ok.
-#define GPUIO_TRY(expression)                                   \
-  do {                                                          \
+#define GPUIO_TRY(expression)                                                                    \
+  do {                                                                                           \
     if (::gpuio::Status gpuio_status_ = (expression); !gpuio_status_.ok()) return gpuio_status_; \
   } while (false)
 
