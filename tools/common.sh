@@ -36,20 +36,24 @@ jobs_max() {
   echo $((cores < by_memory ? cores : by_memory))
 }
 
-# build PRESET [TARGET...]: configures and builds; the compiler's output is shown only if it fails.
+# build PRESET [TARGET...]: configures and builds. The log is build/PRESET.log; its first error is shown if it fails.
 build() {
   local preset=$1 log="build/$1.log"
   shift
   mkdir -p build
   if ! cmake --preset "$preset" >"$log" 2>&1; then
-    tail -n 30 "$log" >&2
-    fail "configuring '$preset' failed; the whole log is $log" "run tools/setup, then try again"
+    grep -A20 'CMake Error' "$log" >&2 || tail -n 30 "$log" >&2
+    printf "error: configuring '%s' failed; the whole log is %s\n  do:  run tools/setup, then try again\n" \
+      "$preset" "$log" >&2
+    return 1
   fi
-  # With a terminal ninja rewrites one line of progress; without one every 100th line is enough.
   if [ -t 1 ]; then
-    ninja -C "build/$preset" -j "$(jobs_max)" "$@" || fail "building '$preset' failed; the first error is above"
-  elif ! ninja -C "build/$preset" -j "$(jobs_max)" "$@" >>"$log" 2>&1; then
+    # On a terminal ninja rewrites one line of progress.
+    ninja -C "build/$preset" -j "$(jobs_max)" "$@" && return
+  else
+    ninja -C "build/$preset" -j "$(jobs_max)" "$@" >>"$log" 2>&1 && return
     grep -m1 -A40 '^FAILED' "$log" >&2 || tail -n 40 "$log" >&2
-    fail "building '$preset' failed; the whole log is $log"
   fi
+  printf "error: building '%s' failed\n" "$preset" >&2
+  return 1
 }
