@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gpuio/device.hpp"
+#include "gpuio/finding.hpp"
 #include "gpuio/layout.hpp"
 #include "gpuio/memory.hpp"
 #include "gpuio/request.hpp"
@@ -32,15 +33,6 @@ enum class Drive : std::uint8_t {
 struct ContextOptions {
   Settings settings = Settings::load().value();  ///< Default: file and environment, see settings.hpp.
   Drive drive = Drive::threads;
-};
-
-/// One line of what a machine can do: `gpuio doctor` prints them.
-struct Finding {
-  enum class Level : std::uint8_t { ok, note, warning, problem };
-  Level level = Level::ok;
-  std::string subject;  ///< "io_uring", "cuda", "huge pages"
-  std::string text;     ///< What was found, with the reason.
-  std::string fix;      ///< What would change it; empty where nothing needs to.
 };
 
 class Batch;
@@ -127,7 +119,7 @@ class Batch {
   friend class Context;
   explicit Batch(std::shared_ptr<core::ContextState> state) : state_(std::move(state)) {}
   std::shared_ptr<core::ContextState> state_;
-  std::vector<std::shared_ptr<core::RequestState>> requests_;
+  std::vector<Request> requests_;
 };
 
 }  // namespace gpuio

@@ -5,9 +5,9 @@
 #include <coroutine>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gpuio/layout.hpp"
@@ -56,6 +56,9 @@ struct TransferOptions {
   const Stream* stream = nullptr;
 
   CacheUse cache = CacheUse::automatic;
+
+  /// A kernel that is already waiting depends on this Request: it then uses no kernel, no allocation, no registration.
+  bool unassisted = false;
 };
 
 /// How far a Request is. All in bytes.
@@ -63,7 +66,7 @@ struct Progress {
   std::uint64_t done_bytes = 0;
   std::uint64_t total_bytes = 0;
   Duration elapsed{};
-  double bytes_per_second = 0;  ///< Over the last second or so.
+  double bytes_per_second = 0;  ///< Average since it was submitted.
   bool finished = false;
 };
 
@@ -88,11 +91,13 @@ struct PathUse {
 class Request {
  public:
   Request() = default;
-  Request(const Request&) = default;
-  Request(Request&&) noexcept = default;
-  Request& operator=(const Request&) = default;
-  Request& operator=(Request&&) noexcept = default;
-  ~Request() = default;
+  Request(const Request& other) noexcept;
+  Request(Request&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  Request& operator=(Request other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+  }
+  ~Request();
 
   [[nodiscard]] bool done() const noexcept;
 
@@ -147,13 +152,13 @@ class Request {
     return Awaiter{*this};
   }
 
-  [[nodiscard]] explicit operator bool() const noexcept { return handle_ != nullptr; }
+  [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+
+  /// For the library: takes over one handle count of `state`.
+  explicit Request(core::RequestState* state) noexcept : state_(state) {}
 
  private:
-  friend class core::ContextState;
-  friend class core::RequestState;
-  explicit Request(std::shared_ptr<core::RequestState> handle) : handle_(std::move(handle)) {}
-  std::shared_ptr<core::RequestState> handle_;  ///< Its deleter cancels; the library's own references don't keep it.
+  core::RequestState* state_ = nullptr;  ///< Counts its handles, so a Request costs one allocation in all.
 };
 
 }  // namespace gpuio

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/spi/executor.h"
-#include "gpuio/context.hpp"
+#include "gpuio/finding.hpp"
 #include "gpuio/result.hpp"
 #include "gpuio/store.hpp"
 
@@ -105,6 +105,9 @@ class Store {
 
   /// How a range would be moved now. `offset + length` is inside the store for reads. Reactor only; one system call at most.
   [[nodiscard]] virtual Plan plan(RunKind kind, std::uint64_t offset, std::uint64_t length, CacheUse cache) = 0;
+
+  /// What `explain()` and statistics call a way here: "io_uring direct", "page cache". Static text.
+  [[nodiscard]] virtual std::string_view way_name(Way way) const noexcept { return to_string(way); }
 
   /// Starts a run; `run.finish()` follows, possibly before this returns. Reactor only.
   virtual void start(Run& run) = 0;

@@ -61,6 +61,9 @@ class Executor {
   virtual bool wait(const std::atomic<std::uint32_t>& word, std::uint32_t value, std::uint64_t deadline_ns) = 0;
   virtual void notify(std::atomic<std::uint32_t>& word) = 0;
 
+  /// True inside poll: whoever is asked to wait there would wait for himself.
+  [[nodiscard]] virtual bool is_reactor_thread() const noexcept { return false; }
+
   /// Drive::caller: one turn of everything that can run; true if anything did.
   virtual bool turn() = 0;
   /// Drive::caller: readable when turn has something to do.

@@ -38,6 +38,8 @@ struct FileAttributes {
   bool is_block_device = false;
   bool is_memory = false;     ///< tmpfs, ramfs: always resident, O_DIRECT means nothing.
   std::string file_system;    ///< "ext4", "tmpfs", "0x..." for those without a name here
+  /// Of file and contents (inode, size, times): differs when either does. 0: changed so lately that it can't tell.
+  std::uint64_t version = 0;
 };
 
 /// Synchronous calls. Results are bytes or a negative errno where an int is returned, as the system's. Thread-safe.
@@ -63,7 +65,8 @@ class FileSystem {
   [[nodiscard]] virtual Result<std::byte*> map(FileHandle file, std::uint64_t offset, std::uint64_t length) = 0;
   virtual void unmap(std::byte* base, std::uint64_t length) = 0;
 
-  [[nodiscard]] virtual Status rename(const std::string& from, const std::string& to) = 0;  ///< And flushes the folder.
+  /// Puts `from` in the place of `to`, with the permissions that `to` had, and flushes the folder.
+  [[nodiscard]] virtual Status rename(const std::string& from, const std::string& to) = 0;
   [[nodiscard]] virtual Status remove(const std::string& path) = 0;
 };
 
@@ -92,11 +95,15 @@ class StorageQueue {
   virtual std::size_t submit(std::span<const StorageOperation> operations) = 0;
   /// Gives what has completed, at most `results.size()`.
   virtual std::size_t reap(std::span<StorageResult> results) = 0;
-  /// Readable when reap has something; -1 if `poll_interval_ns` must be used.
+  /// Asks for an early end of the operation with this cookie; its result still comes. May do nothing.
+  virtual void cancel(std::uint64_t /*cookie*/) {}
+  /// Readable when reap has something; -1 where the queue wakes the executor itself or has to be asked.
   [[nodiscard]] virtual int wake_fd() const noexcept = 0;
   /// Memory that operations will often use: fixed buffers. May do nothing; a failure is counted and changes nothing.
   virtual void register_memory(std::byte* base, std::size_t bytes) = 0;
   virtual void unregister_memory(std::byte* base) = 0;
+  /// A handle that was used here has been closed: its number may come back as another file.
+  virtual void forget(FileHandle /*file*/) {}
 };
 
 }  // namespace gpuio::spi

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/device_state.h"
+
+#include <atomic>
+#include <string_view>
+
+#include "base/log.h"
+#include "base/try.h"
+
+namespace gpuio::core {
+namespace {
+
+constexpr std::size_t kGatePageBytes = 4096;
+
+/// Destructors can't report: what a driver says there goes to the log.
+void log_failure(const Status& status, std::string_view what) {
+  if (!status.ok()) GPUIO_LOG(warn, "core", std::string(what) + ": " + status.to_string());
+}
+
+}  // namespace
+
+StreamState::StreamState(std::shared_ptr<spi::Device> device, spi::StreamHandle handle, bool owned)
+    : device_(std::move(device)), handle_(handle), owned_(owned) {}
+
+StreamState::~StreamState() {
+  if (owned_) log_failure(device_->destroy_stream(handle_), "destroying a stream");
+}
+
+EventState::EventState(std::shared_ptr<spi::Device> device, spi::EventHandle handle)
+    : device_(std::move(device)), handle_(handle) {}
+
+EventState::~EventState() { log_failure(device_->destroy_event(handle_), "destroying an event"); }
+
+GraphState::GraphState(std::shared_ptr<spi::Device> device, spi::GraphHandle handle)
+    : device_(std::move(device)), handle_(handle) {}
+
+GraphState::~GraphState() { log_failure(device_->destroy_graph(handle_), "destroying a graph"); }
+
+GatePool::~GatePool() {
+  for (std::byte* page : pages_) log_failure(device_->free(RegionKind::pinned, page, kGatePageBytes), "freeing gate words");
+}
+
+Result<StreamGate> GatePool::take() {
+  const std::lock_guard lock(mutex_);
+  if (free_.empty()) {
+    GPUIO_ASSIGN(std::byte* page, device_->allocate(RegionKind::pinned, kGatePageBytes, -1));
+    pages_.push_back(page);
+    auto* words = reinterpret_cast<std::uint32_t*>(page);
+    for (std::size_t i = 0; i < kGatePageBytes / sizeof(std::uint32_t); ++i) {
+      words[i] = 0;
+      free_.push_back({words + i, 0});
+    }
+  }
+  StreamGate gate = free_.back();
+  free_.pop_back();
+  ++gate.value;
+  return gate;
+}
+
+void GatePool::open(const StreamGate& gate) {
+  std::atomic_ref<std::uint32_t>(*gate.word).store(gate.value, std::memory_order_release);
+  const std::lock_guard lock(mutex_);
+  free_.push_back(gate);
+}
+
+DeviceState::DeviceState(std::shared_ptr<spi::Device> device, std::unique_ptr<SlabRing> ring, std::uint16_t statistics_id)
+    : device_(std::move(device)), ring_(std::move(ring)), statistics_id_(statistics_id), gates_(device_) {}
+
+DeviceState::~DeviceState() {
+  for (auto* streams : {&to_device_, &from_device_}) {
+    for (spi::StreamHandle stream : *streams) {
+      if (stream != nullptr) log_failure(device_->destroy_stream(stream), "destroying a stream");
+    }
+  }
+  if (urgent_ != nullptr) log_failure(device_->destroy_stream(urgent_), "destroying a stream");
+  for (spi::EventHandle event : events_) log_failure(device_->destroy_event(event), "destroying an event");
+}
+
+Status DeviceState::start() {
+  for (auto* streams : {&to_device_, &from_device_}) {
+    for (spi::StreamHandle& stream : *streams) {
+      GPUIO_ASSIGN(stream, device_->create_stream());
+    }
+  }
+  GPUIO_ASSIGN(urgent_, device_->create_stream());
+  return {};
+}
+
+spi::StreamHandle DeviceState::transfer_stream(bool to_device, bool urgent) noexcept {
+  if (urgent) return urgent_;
+  return (to_device ? to_device_ : from_device_)[turn_++ % kStreamsPerDirection];
+}
+
+Result<spi::EventHandle> DeviceState::take_event() {
+  if (events_.empty()) return device_->create_event();
+  spi::EventHandle event = events_.back();
+  events_.pop_back();
+  return event;
+}
+
+}  // namespace gpuio::core

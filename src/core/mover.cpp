@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/mover.h"
+
+#include "base/try.h"
+#include "core/spi/kernels.h"
+
+namespace gpuio::core {
+
+Status Mover::start(RunState& run) {
+  const bool to_device = run.operation != Operation::write;
+  spi::StreamHandle stream = run.device->transfer_stream(to_device, run.priority == Priority::high);
+  GPUIO_ASSIGN(run.event, run.device->take_event());
+  Status status = queue(run, stream);
+  if (status.ok()) status = run.device->device().record(run.event, stream);
+  if (!status.ok()) {
+    run.device->give_event(run.event);
+    run.event = nullptr;
+    return status;
+  }
+  run.stage = Stage::copying;
+  moving_.push_back(&run);
+  return status;
+}
+
+Status Mover::queue(RunState& run, spi::StreamHandle stream) {
+  const bool to_device = run.operation != Operation::write;
+  spi::Device& device = run.device->device();
+  if (run.path.carriage == Carriage::slab_kernel) {
+    // The list lies behind the pieces' bytes in the same slab, where kernels can read it.
+    auto* list = reinterpret_cast<spi::MoveSegment*>(run.slab->memory + run.slab->bytes) - run.pieces.size();
+    std::uint64_t count = 0;
+    for (const Piece& piece : run.pieces) {
+      if (piece.request == nullptr) continue;
+      list[count++] = to_device ? spi::MoveSegment{piece.host, piece.memory, piece.bytes}
+                                : spi::MoveSegment{piece.memory, piece.host, piece.bytes};
+    }
+    const spi::SegmentsArguments arguments{list, count};
+    return device.launch(stream, spi::KernelId::move_segments, &arguments);
+  }
+  segments_.clear();
+  for (const Piece& piece : run.pieces) {
+    if (piece.request == nullptr) continue;
+    segments_.push_back(to_device ? spi::CopySegment{piece.host, piece.memory, piece.bytes}
+                                  : spi::CopySegment{piece.memory, piece.host, piece.bytes});
+  }
+  return device.copy(stream, segments_);
+}
+
+}  // namespace gpuio::core

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/planner.h"
+
+#include <algorithm>
+
+#include "base/align.h"
+
+namespace gpuio::core {
+namespace {
+
+/// Below this a window's registration costs more than the copy that it saves.
+constexpr std::uint64_t kLendBytesMin = 1ULL << 20U;
+
+/// Registering takes one lock of the driver's, so more windows at once only wait for each other.
+constexpr unsigned kLendingMax = 4;
+
+spi::RunKind run_kind(Operation operation) {
+  return operation == Operation::write ? spi::RunKind::write : spi::RunKind::read;
+}
+
+bool is_aligned(const std::byte* address, std::uint64_t alignment) {
+  return reinterpret_cast<std::uintptr_t>(address) % alignment == 0;
+}
+
+}  // namespace
+
+void Planner::lending_ended(bool refused) noexcept {
+  --lending_;
+  lending_refused_ = lending_refused_ || refused;
+}
+
+const spi::Plan& Planner::plan(const RequestState& request, const ResolvedTransfer& transfer,
+                               const LayoutCursor::Piece& piece, CacheUse cache) {
+  const spi::RunKind kind = run_kind(request.operation);
+  const bool known = known_store_ == transfer.store.get() && known_kind_ == kind && known_cache_ == cache &&
+                     piece.store_offset >= known_begin_ && piece.store_offset - known_begin_ < known_.length;
+  if (!known) {
+    known_ = transfer.store->store().plan(kind, piece.store_offset, piece.bytes, cache);
+    known_.length = std::max<std::uint64_t>(known_.length, 1);
+    known_store_ = transfer.store.get();
+    known_kind_ = kind;
+    known_cache_ = cache;
+    known_begin_ = piece.store_offset;
+  }
+  return known_;
+}
+
+bool Planner::may_lend(const RequestState& request, const spi::Plan& plan, std::uint64_t bytes) const noexcept {
+  if (options_.hot_path == PlannerOptions::HotPath::copy || lending_refused_ || request.unassisted) return false;
+  if (request.operation != Operation::read || !plan.lendable || bytes < kLendBytesMin) return false;
+  if (options_.keep_registered) return true;
+  return options_.hot_path == PlannerOptions::HotPath::lend && lending_ < kLendingMax;
+}
+
+Decision Planner::decide(const RequestState& request, const ResolvedTransfer& transfer, std::uint64_t run_bytes_max) {
+  Decision decision;
+  decision.piece = request.cut->peek(options_.slab_bytes);
+  if (request.operation == Operation::copy) {
+    decision.carriage = Carriage::device_copy;
+    decision.reason = "between two Regions that the copy engine reaches";
+    return decision;
+  }
+  const spi::Plan& plan = this->plan(request, transfer, decision.piece, request.cache);
+  decision.way = plan.way;
+  decision.reason = plan.reason;
+  const std::uint64_t plan_left = plan.length - (decision.piece.store_offset - known_begin_);
+  decision.piece.bytes = std::min(decision.piece.bytes, plan_left);
+
+  if (plan.way != spi::Way::cached) decision.piece.bytes = std::min(decision.piece.bytes, run_bytes_max);
+  if (plan.way == spi::Way::direct) {
+    decision.alignment = plan.offset_alignment;
+    decision.memory_alignment = plan.memory_alignment;
+    decide_direct(decision, transfer);
+    if (request.operation == Operation::write && decision.carriage == Carriage::slab_copy &&
+        (decision.piece.store_offset % decision.alignment != 0 || decision.piece.bytes % decision.alignment != 0)) {
+      // An unaligned end can't be written around the cache without reading its neighbours first.
+      const spi::Plan& buffered = this->plan(request, transfer, decision.piece, CacheUse::cached);
+      decision.way = buffered.way;
+      decision.reason = "an unaligned end of a direct write goes through the page cache";
+      decision.alignment = decision.memory_alignment = 1;
+      if (transfer.host_reachable) decision.carriage = Carriage::in_place;
+    }
+    return decision;
+  }
+  if (transfer.host_reachable) {
+    decision.carriage = Carriage::in_place;
+  } else if (const std::uint64_t window = loans_.to_window_end(decision.piece.store_offset);
+             may_lend(request, plan, std::min(window, decision.piece.bytes))) {
+    decision.carriage = Carriage::lent_copy;
+    decision.piece.bytes = std::min(window, decision.piece.bytes);
+  } else {
+    decision.carriage = Carriage::slab_copy;
+  }
+  return decision;
+}
+
+void Planner::decide_direct(Decision& decision, const ResolvedTransfer& transfer) const noexcept {
+  LayoutCursor::Piece& piece = decision.piece;
+  const std::uint64_t alignment = decision.alignment;
+  const std::uint64_t head = piece.store_offset % alignment;
+  const std::uint64_t to_boundary = head == 0 ? 0 : alignment - head;
+  const std::byte* memory = transfer.memory + piece.memory_offset;
+  const bool in_place_after_head = transfer.host_reachable && is_aligned(memory + to_boundary, decision.memory_alignment) &&
+                                   piece.bytes >= to_boundary + alignment;
+  if (in_place_after_head) {
+    if (head != 0) {
+      piece.bytes = to_boundary;  // the few bytes before the boundary take a slab; the rest follows in place
+      decision.carriage = Carriage::slab_copy;
+    } else {
+      piece.bytes = base::align_down(piece.bytes, alignment);
+      decision.carriage = Carriage::in_place;
+    }
+    return;
+  }
+  decision.carriage = Carriage::slab_copy;
+  // End on a boundary where there is one, so that the next piece starts aligned; a slab holds the widened ends too.
+  piece.bytes = std::min<std::uint64_t>(piece.bytes, options_.slab_bytes - 2ULL * alignment);
+  const std::uint64_t end = base::align_down(piece.store_offset + piece.bytes, alignment);
+  if (end > piece.store_offset) piece.bytes = end - piece.store_offset;
+}
+
+}  // namespace gpuio::core

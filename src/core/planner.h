@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/loans.h"
+#include "core/request_state.h"
+
+namespace gpuio::core {
+
+/// What the settings say about ways and sizes.
+struct PlannerOptions {
+  enum class HotPath : std::uint8_t { automatic, copy, lend };
+  HotPath hot_path = HotPath::automatic;
+  std::uint32_t slab_bytes = 8U << 20U;
+  bool keep_registered = false;  ///< memory.registered_budget_bytes > 0
+};
+
+/// How the piece at a Request's cursor is to travel, and how much of it.
+struct Decision {
+  LayoutCursor::Piece piece;
+  spi::Way way = spi::Way::cached;
+  Carriage carriage = Carriage::in_place;
+  std::uint64_t alignment = 1;         ///< Of offsets and lengths in the store, for what passes through a slab.
+  std::uint64_t memory_alignment = 1;
+  std::string_view reason;
+};
+
+/// Picks a Path for each piece: asks the store what the range can do now, and matches that with where the bytes go.
+/// Remembers the store's last answer, which usually holds for the next pieces too. Reactor only.
+class Planner {
+ public:
+  Planner(const PlannerOptions& options, LoanBook& loans) : options_(options), loans_(loans) {}
+
+  /// Requires that the Request's cursor is not at its end; does not move it.
+  [[nodiscard]] Decision decide(const RequestState& request, const ResolvedTransfer& transfer, std::uint64_t run_bytes_max);
+
+  /// The store's answers are old now: ask again. Once a poll.
+  void forget() noexcept { known_store_ = nullptr; }
+
+  void lending_started() noexcept { ++lending_; }
+  void lending_ended(bool refused) noexcept;
+
+ private:
+  [[nodiscard]] const spi::Plan& plan(const RequestState& request, const ResolvedTransfer& transfer,
+                                      const LayoutCursor::Piece& piece, CacheUse cache);
+  [[nodiscard]] bool may_lend(const RequestState& request, const spi::Plan& plan, std::uint64_t bytes) const noexcept;
+  void decide_direct(Decision& decision, const ResolvedTransfer& transfer) const noexcept;
+
+  PlannerOptions options_;
+  LoanBook& loans_;
+  unsigned lending_ = 0;         ///< Windows being registered or in use.
+  bool lending_refused_ = false;
+
+  const StoreState* known_store_ = nullptr;  ///< What the next four are about.
+  spi::RunKind known_kind_ = spi::RunKind::read;
+  CacheUse known_cache_ = CacheUse::automatic;
+  std::uint64_t known_begin_ = 0;
+  spi::Plan known_;
+};
+
+}  // namespace gpuio::core

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/run_builder.h"
+
+#include <algorithm>
+
+#include "base/align.h"
+#include "core/spi/kernels.h"
+
+namespace gpuio::core {
+namespace {
+
+/// Pieces of one run: enough to fill a slab with 8 KiB rows, few enough that several runs overlap.
+constexpr std::size_t kPiecesMax = 1024;
+
+/// Up to here, pieces that pass through a slab move with one kernel instead of a copy each.
+constexpr std::uint64_t kKernelPieceBytesMax = 256U << 10U;
+constexpr std::size_t kKernelPiecesMin = 8;
+
+/// Behind the bytes of a slab: the kernel's list.
+constexpr std::uint64_t kListBytes = kPiecesMax * sizeof(spi::MoveSegment);
+
+bool uses_slab(Carriage carriage) { return carriage == Carriage::slab_copy || carriage == Carriage::slab_kernel; }
+
+/// One long piece may fill a slab to its end; many need room for the kernel's list.
+std::uint64_t slab_room(const RunState& run, std::uint64_t piece_bytes) {
+  return run.slab->bytes - (run.pieces.empty() && piece_bytes > kKernelPieceBytesMax ? 0 : kListBytes);
+}
+
+/// Makes the first piece fit, widened as it will be.
+void cut_to_slab(const RunState& run, Decision& decision) {
+  const std::uint64_t widening = decision.alignment > 1 ? 2ULL * decision.alignment : 0;
+  decision.piece.bytes = std::min(decision.piece.bytes, slab_room(run, decision.piece.bytes) - widening);
+}
+
+std::uint64_t remaining_bytes(const RequestState& request) {
+  std::uint64_t bytes = request.cut->remaining_bytes();
+  for (std::size_t i = request.cut_transfer + 1; i < request.transfer_count; ++i) bytes += request.transfer(i).bytes;
+  return bytes;
+}
+
+}  // namespace
+
+RunBuilder::Outcome RunBuilder::build(RunState& run, std::deque<RequestPointer>& queue, std::uint64_t storage_bytes_max) {
+  cut_to_end_.clear();
+  while (!queue.empty()) {
+    RequestState& request = *queue.front();
+    Extend step = Extend::more;
+    while (step == Extend::more && !request.cut_done) step = extend(run, request, storage_bytes_max);
+    if (request.cut_done) {
+      cut_to_end_.push_back(std::move(queue.front()));
+      queue.pop_front();
+    }
+    if (step == Extend::more) continue;
+    if (!run.pieces.empty()) break;
+    return step == Extend::blocked ? Outcome::blocked : Outcome::failed;
+  }
+  if (run.pieces.empty()) return Outcome::exhausted;
+  if (run.path.carriage == Carriage::slab_copy && !run.unassisted && !run.device->device().memory_is_host() &&
+      run.pieces.size() >= kKernelPiecesMin && run.bytes / run.pieces.size() <= kKernelPieceBytesMax) {
+    run.path.carriage = Carriage::slab_kernel;
+  }
+  run.segments = run.segment_list;
+  return Outcome::built;
+}
+
+RunBuilder::Extend RunBuilder::extend(RunState& run, RequestState& request, std::uint64_t storage_bytes_max) {
+  const ResolvedTransfer& transfer = request.transfer(request.cut_transfer);
+  Decision decision = planner_.decide(request, transfer, storage_bytes_max);
+  if (run.pieces.empty()) {
+    const Extend step = begin(run, request, transfer, decision);
+    if (step != Extend::more) return step;
+    if (run.slab != nullptr) cut_to_slab(run, decision);
+  } else if (!fits(run, request, transfer, decision, storage_bytes_max)) {
+    return Extend::full;
+  }
+  const bool added = uses_slab(run.path.carriage) ? add_to_slab(run, request, transfer, decision)
+                                                  : add_in_place(run, request, transfer, decision);
+  if (!added) return Extend::full;
+  run.bytes += decision.piece.bytes;
+  ++request.pieces_outstanding;
+  advance(request, decision.piece.bytes);
+  const bool one_piece = run.path.carriage == Carriage::lent_copy;
+  return one_piece || run.pieces.size() >= kPiecesMax ? Extend::full : Extend::more;
+}
+
+RunBuilder::Extend RunBuilder::begin(RunState& run, RequestState& request, const ResolvedTransfer& transfer,
+                                     const Decision& decision) {
+  run.reset();
+  run.operation = request.operation;
+  run.kind = request.operation == Operation::write ? spi::RunKind::write : spi::RunKind::read;
+  run.priority = request.priority;
+  run.urgent = request.priority == Priority::high;
+  run.unassisted = request.unassisted;
+  run.store_state = transfer.store;
+  run.store = transfer.store ? &transfer.store->store() : nullptr;
+  run.device = transfer.device;
+  run.way = decision.way;
+  run.path = {decision.way, decision.carriage};
+  run.way_name = run.store != nullptr ? run.store->way_name(decision.way) : std::string_view("memory");
+  run.reason = decision.reason;
+  run.deadline_ns = request.deadline_ns;
+  slab_used_ = 0;
+  if (!uses_slab(decision.carriage)) return Extend::more;
+
+  run.ring = &transfer.device->ring();
+  const std::uint64_t wanted = remaining_bytes(request) + 2ULL * decision.alignment;
+  const bool small = run.urgent || wanted + kListBytes <= run.ring->small_bytes();
+  const SlabClass size_class = small ? SlabClass::small : SlabClass::big;
+  run.slab = run.ring->acquire(size_class, run.urgent || run.unassisted);
+  if (run.slab != nullptr) return Extend::more;
+  failure_ = run.ring->status(size_class);
+  return failure_.ok() ? Extend::blocked : Extend::failed;
+}
+
+bool RunBuilder::fits(const RunState& run, const RequestState& request, const ResolvedTransfer& transfer,
+                      const Decision& decision, std::uint64_t storage_bytes_max) const noexcept {
+  return run.store_state == transfer.store && run.device == transfer.device && run.operation == request.operation &&
+         run.way == decision.way && run.path.carriage == decision.carriage && run.unassisted == request.unassisted &&
+         run.bytes + decision.piece.bytes <=
+             (decision.way == spi::Way::cached ? options_.run_bytes_max : storage_bytes_max);
+}
+
+bool RunBuilder::add_in_place(RunState& run, RequestState& request, const ResolvedTransfer& transfer,
+                              const Decision& decision) {
+  const LayoutCursor::Piece& piece = decision.piece;
+  std::byte* memory = transfer.memory + piece.memory_offset;
+  const auto bytes = static_cast<std::uint32_t>(piece.bytes);
+  if (request.operation == Operation::copy) {
+    std::byte* source = const_cast<std::byte*>(transfer.source_memory) + piece.store_offset;
+    run.pieces.push_back({&request, request.cut_transfer, piece.store_offset, piece.bytes, source, memory, 0});
+    return true;
+  }
+  spi::Segment* last = run.segment_list.empty() ? nullptr : &run.segment_list.back();
+  if (last != nullptr && last->offset + last->bytes == piece.store_offset && last->memory + last->bytes == memory) {
+    last->bytes += bytes;
+    last->required += bytes;
+    ++coalesced_;
+  } else {
+    run.segment_list.push_back({piece.store_offset, memory, bytes, bytes});
+  }
+  run.storage_bytes += bytes;
+  const auto segment = static_cast<std::uint32_t>(run.segment_list.size() - 1);
+  run.pieces.push_back({&request, request.cut_transfer, piece.store_offset, piece.bytes, memory, memory, segment});
+  if (run.path.carriage == Carriage::in_place) request.reached_in_place.store(true, std::memory_order_relaxed);
+  return true;
+}
+
+bool RunBuilder::add_to_slab(RunState& run, RequestState& request, const ResolvedTransfer& transfer,
+                             const Decision& decision) {
+  const LayoutCursor::Piece& piece = decision.piece;
+  const std::uint64_t begin = base::align_down(piece.store_offset, decision.alignment);
+  const std::uint64_t end = base::align_up(piece.store_offset + piece.bytes, decision.alignment);
+  const std::uint64_t room = slab_room(run, piece.bytes);
+  spi::Segment* last = run.segment_list.empty() ? nullptr : &run.segment_list.back();
+  const std::uint64_t gap_max = decision.way == spi::Way::cached || run.operation == Operation::write
+                                    ? 0
+                                    : options_.coalesce_gap_bytes;
+  const bool joins = last != nullptr && begin >= last->offset && begin <= last->offset + last->bytes + gap_max &&
+                     (run.operation == Operation::read || begin == last->offset + last->bytes);
+  if (joins) {
+    const std::uint64_t joined = std::max<std::uint64_t>(end - last->offset, last->bytes);
+    const auto start = static_cast<std::uint64_t>(last->memory - run.slab->memory);
+    if (start + joined > room) return false;
+    run.storage_bytes += joined - last->bytes;
+    last->bytes = static_cast<std::uint32_t>(joined);
+    last->required = std::max(last->required, static_cast<std::uint32_t>(piece.store_offset + piece.bytes - last->offset));
+    slab_used_ = start + joined;
+    ++coalesced_;
+    request.coalesced.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    const std::uint64_t start = base::align_up(slab_used_, std::max<std::uint64_t>(decision.memory_alignment, 16));
+    if (start + (end - begin) > room) return false;
+    run.segment_list.push_back({begin, run.slab->memory + start, static_cast<std::uint32_t>(end - begin),
+                                static_cast<std::uint32_t>(piece.store_offset + piece.bytes - begin)});
+    slab_used_ = start + (end - begin);
+    run.storage_bytes += end - begin;
+    last = &run.segment_list.back();
+  }
+  std::byte* host = last->memory + (piece.store_offset - last->offset);
+  const auto segment = static_cast<std::uint32_t>(run.segment_list.size() - 1);
+  run.pieces.push_back({&request, request.cut_transfer, piece.store_offset, piece.bytes, host,
+                        transfer.memory + piece.memory_offset, segment});
+  return true;
+}
+
+void RunBuilder::advance(RequestState& request, std::uint64_t bytes) {
+  (void)request.cut->next(bytes);
+  while (request.cut->done()) {
+    if (++request.cut_transfer == request.transfer_count) {
+      request.cut_done = true;
+      request.cut.reset();
+      return;
+    }
+    request.cut.emplace(request.transfer(request.cut_transfer).cursor());
+  }
+}
+
+}  // namespace gpuio::core

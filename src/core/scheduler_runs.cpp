@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of a run: engine, mover, retries, completion.
+#include <algorithm>
+
+#include "core/scheduler.h"
+
+namespace gpuio::core {
+namespace {
+
+constexpr std::uint64_t kSlabRetryNs = 100'000;
+
+/// Unmapping and unregistering take a millisecond: not on the reactor.
+struct ReturnLoanTask final : spi::Task {
+  explicit ReturnLoanTask(Lent returned) : lent(std::move(returned)) {}
+  void run() override { delete this; }
+  Lent lent;
+};
+
+Status with_place(Status status, const Piece& piece) {
+  return std::move(status).with("offset", piece.store_offset).with("length", piece.bytes);
+}
+
+}  // namespace
+
+RunState& Scheduler::take_run() {
+  if (free_runs_.empty()) {
+    all_runs_.push_back(std::make_unique<RunState>(*this));
+    free_runs_.push_back(all_runs_.back().get());
+  }
+  RunState& run = *free_runs_.back();
+  free_runs_.pop_back();
+  run.pieces.clear();
+  return run;
+}
+
+void Scheduler::start(RunState& run, std::uint64_t now) {
+  run.started_ns = now;
+  run.in_flight_index = in_flight_.size();
+  in_flight_.push_back(&run);
+  admission_.started(run, now);
+  runs_started_.fetch_add(1, std::memory_order_relaxed);
+  switch (run.path.carriage) {
+    case Carriage::lent_copy:
+    case Carriage::kept_copy:
+      run.stage = Stage::registering;
+      run.loans = &loans_;
+      planner_.lending_started();
+      executor_.post(run);
+      break;
+    case Carriage::device_copy:
+      start_mover(run);
+      break;
+    default:
+      // A write through a slab leaves the device first; everything else starts with the engine.
+      if (run.operation == Operation::write && run.slab != nullptr) {
+        start_mover(run);
+      } else {
+        start_engine(run);
+      }
+  }
+}
+
+void Scheduler::start_engine(RunState& run) {
+  run.stage = Stage::engine;
+  run.store->start(run);
+}
+
+void Scheduler::start_mover(RunState& run) {
+  if (Status status = mover_.start(run); !status.ok()) {
+    fail_all(run, status);
+    complete(run, executor_.clock().now_ns());
+  }
+}
+
+void Scheduler::finished(RunState& run) {
+  if (finished_.push(run)) executor_.wake();
+}
+
+void Scheduler::take_finished(std::uint64_t now) {
+  for (RunState* run = finished_.take_all(); run != nullptr;) {
+    RunState* following = run->next;
+    if (run->stage == Stage::registering) {
+      registering_done(*run, now);
+    } else {
+      engine_done(*run, now);
+    }
+    run = following;
+  }
+}
+
+void Scheduler::engine_done(RunState& run, std::uint64_t now) {
+  counters_.retries.fetch_add(run.retries, std::memory_order_relaxed);
+  counters_.short_transfers.fetch_add(run.short_transfers, std::memory_order_relaxed);
+  if (run.retries + run.short_transfers > 0) {
+    for (const Piece& piece : run.pieces) {
+      if (piece.request == nullptr) continue;
+      piece.request->retries.fetch_add(run.retries, std::memory_order_relaxed);
+      piece.request->short_transfers.fetch_add(run.short_transfers, std::memory_order_relaxed);
+      break;
+    }
+  }
+  run.retries = run.short_transfers = 0;
+  if (!run.failures.empty() && retry(run, now)) return;
+  fail_segments(run);
+  const bool any_left = std::any_of(run.pieces.begin(), run.pieces.end(), [](const Piece& p) { return p.request; });
+  if (run.slab != nullptr && run.operation == Operation::read && any_left) {
+    start_mover(run);
+  } else {
+    complete(run, now);
+  }
+}
+
+bool Scheduler::retry(RunState& run, std::uint64_t now) {
+  const bool all_may_pass = std::all_of(run.failures.begin(), run.failures.end(),
+                                        [](const spi::SegmentFailure& failure) { return failure.status.retryable(); });
+  if (!all_may_pass || run.attempt >= options_.retry_max || run.deadline_ns <= now) return false;
+  const std::uint64_t backoff = options_.retry_backoff_ns << std::min<std::uint32_t>(run.attempt, 10);
+  ++run.attempt;
+  counters_.retries.fetch_add(1, std::memory_order_relaxed);
+  run.failures.clear();
+  run.stage = Stage::delayed;
+  run.retry_at_ns = now + backoff / 2 + random_.uniform(backoff + 1);
+  delayed_.push_back(&run);
+  return true;
+}
+
+void Scheduler::start_delayed(std::uint64_t now) {
+  for (std::size_t i = 0; i < delayed_.size();) {
+    RunState* run = delayed_[i];
+    if (run->retry_at_ns > now) {
+      ++i;
+      continue;
+    }
+    delayed_[i] = delayed_.back();
+    delayed_.pop_back();
+    const bool wanted = std::any_of(run->pieces.begin(), run->pieces.end(),
+                                    [](const Piece& p) { return p.request != nullptr && !p.request->abandoned; });
+    if (!wanted) {
+      fail_all(*run, Status(Code::cancelled, "given up before its next attempt"));
+      complete(*run, now);
+    } else if (run->path.carriage == Carriage::lent_copy) {
+      fall_back_to_slab(*run, now);
+    } else {
+      start_engine(*run);
+    }
+  }
+}
+
+void Scheduler::registering_done(RunState& run, std::uint64_t now) {
+  if (run.lend_status.ok()) {
+    planner_.lending_ended(false);
+    if (run.lent.reused()) run.path.carriage = Carriage::kept_copy;
+    // The driver's interface takes sources as const; a Piece serves both directions.
+    run.pieces.front().host = const_cast<std::byte*>(run.lent.address());
+    start_mover(run);
+    return;
+  }
+  planner_.lending_ended(run.lend_status.code() != Code::would_block);
+  fall_back_to_slab(run, now);
+}
+
+void Scheduler::fall_back_to_slab(RunState& run, std::uint64_t now) {
+  SlabRing& ring = run.device->ring();
+  run.slab = ring.acquire(SlabClass::big, run.urgent);
+  if (run.slab == nullptr) {
+    if (Status status = ring.status(SlabClass::big); !status.ok()) {
+      fail_all(run, status);
+      complete(run, now);
+      return;
+    }
+    run.stage = Stage::delayed;
+    run.retry_at_ns = now + kSlabRetryNs;
+    delayed_.push_back(&run);
+    return;
+  }
+  run.ring = &ring;
+  run.path.carriage = Carriage::slab_copy;
+  Piece& piece = run.pieces.front();
+  piece.host = run.slab->memory;
+  run.segment_list.front().memory = run.slab->memory;
+  run.segments = run.segment_list;
+  start_engine(run);
+}
+
+void Scheduler::moved(RunState& run, const Status& status, std::uint64_t now) {
+  if (!status.ok()) {
+    fail_all(run, status);
+    complete(run, now);
+    return;
+  }
+  if (run.operation == Operation::write && run.slab != nullptr) {
+    start_engine(run);
+    return;
+  }
+  if (run.lent) {
+    const Piece& piece = run.pieces.front();
+    if (Status lent = run.store->check_lent(piece.store_offset, piece.bytes); !lent.ok()) fail_all(run, lent);
+    executor_.post(*new ReturnLoanTask(std::exchange(run.lent, Lent())));
+  }
+  complete(run, now);
+}
+
+void Scheduler::fail_segments(RunState& run) {
+  if (run.failures.empty()) return;
+  for (const spi::SegmentFailure& failure : run.failures) {
+    for (Piece& piece : run.pieces) {
+      if (piece.segment != failure.segment || piece.request == nullptr) continue;
+      RequestState& request = *piece.request;
+      piece.request = nullptr;
+      request.add_failure(piece.transfer, {piece.store_offset, piece.bytes}, failure.status);
+      piece_ended(request);
+    }
+  }
+}
+
+void Scheduler::fail_all(RunState& run, const Status& status) {
+  for (Piece& piece : run.pieces) {
+    if (piece.request == nullptr) continue;
+    RequestState& request = *piece.request;
+    piece.request = nullptr;
+    request.add_failure(piece.transfer, {piece.store_offset, piece.bytes}, with_place(status, piece));
+    piece_ended(request);
+  }
+}
+
+void Scheduler::quarantine(RunState& run) {
+  if (run.quarantined) return;
+  run.quarantined = true;
+  run.ring->quarantine(run.slab);
+  quarantined_.fetch_add(run.slab->bytes, std::memory_order_relaxed);
+}
+
+void Scheduler::complete(RunState& run, std::uint64_t now) {
+  admission_.ended(run, now);
+  in_flight_[run.in_flight_index] = in_flight_.back();
+  in_flight_[run.in_flight_index]->in_flight_index = run.in_flight_index;
+  in_flight_.pop_back();
+  if (run.slab != nullptr) {
+    if (run.quarantined) quarantined_.fetch_sub(run.slab->bytes, std::memory_order_relaxed);
+    run.ring->release(run.slab);
+    run.slab = nullptr;
+  }
+  for (Piece& piece : run.pieces) {
+    if (piece.request == nullptr) continue;
+    RequestState& request = *piece.request;
+    piece.request = nullptr;
+    request.account(run.path, run.way_name, run.reason, piece.bytes);
+    piece_ended(request);
+  }
+  run.store_state.reset();
+  free_runs_.push_back(&run);
+}
+
+}  // namespace gpuio::core
