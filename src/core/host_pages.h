@@ -8,11 +8,11 @@
 
 namespace gpuio::core {
 
-/// Anonymous memory in huge pages where the kernel has them, bound to a NUMA node and already touched, so that registering
-/// it costs the device no page faults. Movable; the destructor unmaps. Thread safety: as a pointer.
+/// Anonymous memory in huge pages where the kernel has them, bound to a NUMA node and already touched, so that
+/// registering it costs the device no page faults. Movable; the destructor unmaps. Thread safety: as a pointer.
 class HostPages {
  public:
-  /// `bytes` is rounded up to whole huge pages' alignment of the base, not of the length. Fails with `out_of_memory`.
+  /// `bytes` is rounded up to whole pages; the base is a huge page's if one fits. Fails with `out_of_memory`.
   static Result<HostPages> map(std::size_t bytes, int numa_node);
 
   HostPages() = default;
@@ -27,9 +27,6 @@ class HostPages {
 
   [[nodiscard]] std::byte* base() const noexcept { return base_; }
   [[nodiscard]] std::size_t size() const noexcept { return bytes_; }
-
-  /// Forgets the mapping, which then stays for the life of the process: for memory that hardware may still write.
-  void leak() noexcept { base_ = nullptr; }
 
  private:
   HostPages(std::byte* base, std::size_t bytes) noexcept : base_(base), bytes_(bytes) {}

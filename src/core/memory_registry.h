@@ -37,11 +37,12 @@ class Registration {
   Key key_;
 };
 
-/// What a process has once, however many Contexts it has: generations of Regions, and which host memory is registered with
-/// which device. Drivers refuse to register a range twice; here the second user shares the first one's registration.
+/// What a process has once, however many Contexts it has: generations of Regions, and which host memory is registered
+/// with which device. Drivers refuse to register a range twice; here the second user shares the first one's
+/// registration.
 ///
-/// Devices are told apart by name, as the hardware behind a name is one. Registering takes the driver milliseconds and is
-/// never done under the lock: whoever meets a range that another thread is registering gets `busy`, retryable.
+/// Devices are told apart by name, as the hardware behind a name is one. Registering takes the driver milliseconds and
+/// is never done under the lock: whoever meets a range that another thread is registering gets `busy`, retryable.
 /// Thread safety: all members, any thread.
 class MemoryRegistry {
  public:
@@ -77,7 +78,8 @@ class MemoryRegistry {
   using Entries = std::map<Registration::Key, Entry>;
 
   void release(const Registration::Key& key) noexcept;
-  [[nodiscard]] Entries::const_iterator overlapping(std::string_view device, std::uintptr_t base, std::size_t bytes) const;
+  [[nodiscard]] Entries::const_iterator overlapping(std::string_view device, std::uintptr_t base,
+                                                    std::size_t bytes) const;
 
   std::atomic<std::uint64_t> generation_{1};
   mutable std::mutex mutex_;

@@ -5,8 +5,8 @@
 
 #include "gpuio/status.hpp"
 
-/// Where host memory lies on machines with several memory nodes. On machines with one, or where a sandbox forbids asking,
-/// everything is node 0 and binding it succeeds without effect. Thread safety: all functions, any thread.
+/// Where host memory lies on machines with several memory nodes. On machines with one, or where a sandbox forbids
+/// asking, everything is node 0 and binding it succeeds without effect. Thread safety: all functions, any thread.
 namespace gpuio::core::numa {
 
 /// True if memory can be bound to `node`.

@@ -25,9 +25,9 @@ struct Resolved {
 
 /// Contiguous addresses on one device: what a Buffer owns, a Slice borrows, a Pin keeps and a Request holds.
 ///
-/// Two lives. The *handle's* ends when the Buffer is freed or destroyed: the generation is retired and every Slice is stale
-/// from then on. The *memory's* ends when the last shared_ptr goes (a Request that still moves bytes, a Pin), and is what
-/// returns it to the device. Holds the device, so it may outlive the Context.
+/// Two lives. The *handle's* ends when the Buffer is freed or destroyed: the generation is retired and every Slice is
+/// stale from then on. The *memory's* ends when the last shared_ptr goes (a Request that still moves bytes, a Pin), and
+/// is what returns it to the device. Holds the device, so it may outlive the Context.
 ///
 /// Thread safety: all members, any thread.
 class Region : public std::enable_shared_from_this<Region> {
@@ -40,7 +40,8 @@ class Region : public std::enable_shared_from_this<Region> {
   static Result<Buffer> wrap(std::shared_ptr<spi::Device> device, void* address, std::uint64_t size_bytes,
                              RegionKind kind);
 
-  /// What submission calls for every Slice it is given. Fails with `closed` for an empty Slice, `stale` for a freed one.
+  /// What submission calls for every Slice it is given. Fails with `closed` for an empty Slice, `stale` for a freed
+  /// one.
   static Result<Resolved> resolve(const Slice& slice);
 
   /// Returns owned memory to the device; a failure has nobody to go to and is logged.

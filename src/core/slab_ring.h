@@ -39,32 +39,47 @@ class SlabMemoryListener {
   ~SlabMemoryListener() = default;
 };
 
+class SlabRing;
+
+/// The rings of one Context, which share its budget: one that has fewer slabs than another and needs more gets those
+/// that the other doesn't use, or releases next. Outlives its rings. Thread safety: none; the reactor's.
+class SlabRingGroup {
+ public:
+  explicit SlabRingGroup(PinnedBudget& budget) noexcept : budget_(budget) {}
+
+ private:
+  friend class SlabRing;
+  PinnedBudget& budget_;
+  std::vector<SlabRing*> rings_;  // Those that were asked for a slab at least once.
+};
+
 /// The pinned staging memory of one (context, device).
 ///
-/// Blocks of slab_bytes are mapped when first needed, on the device's nearest NUMA node, touched, and registered once with
-/// the device. The first block is cut into small slabs before any bulk can take the budget, and an eighth of those go to
-/// urgent requests only: a ring full of bulk never starves a small urgent read. When the budget or the active cap is
-/// reached, `acquire` answers null: back-pressure, never growth. The slab released last is handed out first, so the set in
-/// flight stays small and in the processor's caches.
+/// Blocks of slab_bytes are mapped when first needed, on the device's nearest NUMA node, touched, and registered once
+/// with the device. The first block is cut into small slabs before any bulk can take the budget, and an eighth of those
+/// go to urgent requests only: a ring full of bulk never starves a small urgent read. When the budget or the active cap
+/// is reached, `acquire` answers null: back-pressure, never growth. The slab released last is handed out first, so the
+/// set in flight stays small and in the processor's caches.
 ///
-/// Thread safety: none; the reactor's. The budget may be shared with other rings and loans.
+/// Thread safety: none; the reactor's, but for construction.
 class SlabRing {
  public:
   struct Options {
-    std::uint32_t slab_bytes = 8U << 20U;  ///< A multiple of the page size, at least 256 KiB.
+    std::uint32_t slab_bytes = 8U << 20U;  ///< A multiple of 4 KiB, at least 512 KiB.
     std::uint32_t active_max = ~0U;        ///< First value of the active cap.
   };
 
-  /// Maps nothing yet. `listener` may be null; it and `budget` outlive the ring.
-  SlabRing(std::shared_ptr<spi::Device> device, PinnedBudget& budget, const Options& options,
+  /// Maps nothing yet. `listener` may be null; it outlives the ring.
+  SlabRing(std::shared_ptr<spi::Device> device, SlabRingGroup& group, const Options& options,
            SlabMemoryListener* listener = nullptr);
   /// Slabs that were not released stay mapped for ever (and are logged): a device or disk may still write them.
   ~SlabRing();
   SlabRing(const SlabRing&) = delete;
   SlabRing& operator=(const SlabRing&) = delete;
 
-  /// A slab, or null if there is none now (counted in `waits`): try again after a release, unless `status` says why there
-  /// will never be one. Contents are whatever was there.
+  /// A slab, or null if there is none now (counted in `waits`): try again after a release, unless `status` says that
+  /// none can come. Urgent requests may use the reserved small slabs and pass the active cap. Contents are whatever was
+  /// there.
   [[nodiscard]] Slab* acquire(SlabClass size_class, bool urgent);
   void release(Slab* slab);
 
@@ -72,20 +87,22 @@ class SlabRing {
   /// counts as active, and is reported.
   void quarantine(Slab* slab);
 
-  /// ok, or why `acquire` of this class is in vain until something outside this ring changes: no slab of the class exists
-  /// and the last attempt to map one failed (`resource_exhausted`: budget or memlock; `out_of_memory`; the device's error).
+  /// ok while releases, of this ring or of others of the group, will bring a slab of this class; else why there is not
+  /// even one: `resource_exhausted` (the budget is too small, or memlock), `out_of_memory`, or what the device said. A
+  /// ring that has slabs and fails to map more goes on with those it has.
   [[nodiscard]] Status status(SlabClass size_class) const;
 
-  /// Big slabs that may be in use at once; the scheduler tunes it. Slabs in use beyond a lowered cap stay until released.
+  /// Big slabs that may be in use at once; the scheduler tunes it. Slabs in use beyond a lowered cap stay until
+  /// released.
   void set_active_max(std::uint32_t slabs) noexcept { active_max_ = slabs; }
   [[nodiscard]] std::uint32_t active_max() const noexcept { return active_max_; }
   [[nodiscard]] std::uint32_t active() const noexcept { return active_; }
 
-  /// Unmaps idle big slabs until at least `bytes` went back to the budget or none is idle; answers how many did. For another
-  /// ring of the same budget that has none, and for idle contexts.
+  /// Unmaps idle big slabs, those unused for longest first, until at least `bytes` went back to the budget or none is
+  /// idle; answers how many did. For Contexts that have nothing to do.
   std::uint64_t trim(std::uint64_t bytes);
 
-  [[nodiscard]] std::uint32_t slab_bytes() const noexcept { return options_.slab_bytes; }
+  [[nodiscard]] std::uint32_t slab_bytes() const noexcept { return slab_bytes_; }
   [[nodiscard]] std::uint32_t small_bytes() const noexcept { return small_bytes_; }
   [[nodiscard]] std::uint64_t pinned_bytes() const noexcept { return pinned_bytes_; }
   [[nodiscard]] std::uint64_t quarantined_bytes() const noexcept { return quarantined_bytes_; }
@@ -101,23 +118,32 @@ class SlabRing {
     std::uint32_t out = 0;
   };
 
-  [[nodiscard]] Slab* acquire_big();
+  [[nodiscard]] Slab* acquire_big(bool urgent);
   [[nodiscard]] Slab* acquire_small(bool urgent);
-  [[nodiscard]] Status add_block(std::uint32_t slab_bytes);
+  [[nodiscard]] Slab* hand_out(std::vector<Slab*>& stack);
+  /// Maps, registers and announces one more block of slabs of this class. False: failure_ or hungry_ says why.
+  [[nodiscard]] bool grow(SlabClass size_class);
+  [[nodiscard]] Status check_limit(SlabClass size_class) const;
+  [[nodiscard]] bool take_budget();
+  [[nodiscard]] bool gives_to(const SlabRing& other) const noexcept;
+  [[nodiscard]] Result<std::unique_ptr<Block>> make_block();
+  void add_block(std::unique_ptr<Block> block, SlabClass size_class);
   void drop_block(std::uint32_t index);
+  static void bury(std::unique_ptr<Block> block);
 
   const std::shared_ptr<spi::Device> device_;
-  PinnedBudget& budget_;
-  const Options options_;
-  SlabMemoryListener* const listener_;
+  SlabRingGroup& group_;
+  const std::uint32_t slab_bytes_;
   const std::uint32_t small_bytes_;
   const std::uint32_t urgent_reserve_;
+  SlabMemoryListener* const listener_;
 
   std::vector<std::unique_ptr<Block>> blocks_;  // [0] is cut into small slabs; null where one was trimmed.
   std::vector<Slab*> free_big_;                 // Stacks: last in, first out.
   std::vector<Slab*> free_small_;
-  Status small_failure_;
-  Status big_failure_;
+  std::uint32_t big_slabs_ = 0;  // Mapped, in use or not.
+  bool hungry_ = false;          // The last attempt to grow found the budget in use.
+  Status failure_;               // What else it failed for.
   std::uint32_t active_max_;
   std::uint32_t active_ = 0;
   std::uint64_t pinned_bytes_ = 0;

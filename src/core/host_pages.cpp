@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/host_pages.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+
+#include "base/log.h"
+#include "core/numa.h"
+
+namespace gpuio::core {
+namespace {
+
+constexpr std::size_t kHugePageBytes = std::size_t{2} << 20U;
+
+#ifndef MADV_POPULATE_WRITE
+constexpr int MADV_POPULATE_WRITE = 23;  // Linux 5.14
+#endif
+
+/// Maps `bytes` at a multiple of `alignment`: maps more and gives the ends back. Null when there is no room.
+std::byte* map_aligned(std::size_t bytes, std::size_t alignment) noexcept {
+  const std::size_t mapped = bytes + alignment;
+  void* const memory = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  auto* const start = static_cast<std::byte*>(memory);
+  const std::size_t skip = (alignment - reinterpret_cast<std::uintptr_t>(start) % alignment) % alignment;
+  if (skip > 0) ::munmap(start, skip);
+  ::munmap(start + skip + bytes, alignment - skip);
+  return start + skip;
+}
+
+/// Gives every page memory behind it. False when there is none.
+bool touch(std::byte* base, std::size_t bytes, std::size_t page_bytes) noexcept {
+  if (::madvise(base, bytes, MADV_POPULATE_WRITE) == 0) return true;
+  if (errno != EINVAL && errno != ENOSYS) return false;
+  for (std::size_t at = 0; at < bytes; at += page_bytes) *const_cast<volatile std::byte*>(base + at) = std::byte{0};
+  return true;
+}
+
+}  // namespace
+
+Result<HostPages> HostPages::map(std::size_t bytes, int numa_node) {
+  const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t whole = (bytes + page_bytes - 1) / page_bytes * page_bytes;
+  const std::size_t alignment = whole >= kHugePageBytes ? kHugePageBytes : page_bytes;
+  std::byte* const base = map_aligned(whole, alignment);
+  if (base == nullptr) return Status(Code::out_of_memory, "mapping host memory failed").with("bytes", bytes);
+  HostPages pages(base, whole);
+  // Both only make it faster: without huge pages, or on a far node, the memory serves as well.
+  ::madvise(base, whole, MADV_HUGEPAGE);
+  if (const Status bound = numa::bind(base, whole, numa_node); !bound.ok()) {
+    GPUIO_LOG(warn, "core", "host memory is where the kernel put it: " + bound.to_string());
+  }
+  // After a fork, the parent's next write would move the page away from where the device writes.
+  ::madvise(base, whole, MADV_DONTFORK);
+  if (!touch(base, whole, page_bytes)) return Status(Code::out_of_memory, "no host memory left").with("bytes", bytes);
+  return pages;
+}
+
+HostPages::~HostPages() {
+  if (base_ != nullptr) ::munmap(base_, bytes_);
+}
+
+}  // namespace gpuio::core

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/slab_ring.h"
+
+#include <algorithm>
+#include <cassert>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+#include "base/try.h"
+#include "core/numa.h"
+
+namespace gpuio::core {
+namespace {
+
+constexpr std::uint32_t kSmallSlabsPerBlock = 32;
+constexpr std::uint32_t kSmallBytesMin = 256U << 10U;
+constexpr std::uint32_t kSlabAlignment = 4096;  // Of small slabs too: O_DIRECT reads into them.
+constexpr std::uint32_t kUrgentShare = 8;       // One in so many small slabs is for urgent requests only.
+
+std::uint32_t small_slab_bytes(std::uint32_t slab_bytes) noexcept {
+  const std::uint32_t wanted = std::max(slab_bytes / kSmallSlabsPerBlock, kSmallBytesMin);
+  return std::min(wanted, slab_bytes) / kSlabAlignment * kSlabAlignment;
+}
+
+}  // namespace
+
+SlabRing::SlabRing(std::shared_ptr<spi::Device> device, SlabRingGroup& group, const Options& options,
+                   SlabMemoryListener* listener)
+    : device_(std::move(device)),
+      group_(group),
+      slab_bytes_(options.slab_bytes),
+      small_bytes_(small_slab_bytes(options.slab_bytes)),
+      urgent_reserve_((slab_bytes_ / small_bytes_ + kUrgentShare - 1) / kUrgentShare),
+      listener_(listener),
+      active_max_(options.active_max) {
+  assert(slab_bytes_ >= 2 * kSmallBytesMin && slab_bytes_ % kSlabAlignment == 0);
+}
+
+SlabRing::~SlabRing() {
+  std::erase(group_.rings_, this);
+  for (std::uint32_t i = 0; i < blocks_.size(); ++i) {
+    if (blocks_[i] == nullptr) continue;
+    if (blocks_[i]->out > 0) {
+      bury(std::move(blocks_[i]));
+    } else {
+      drop_block(i);
+    }
+  }
+}
+
+Slab* SlabRing::acquire(SlabClass size_class, bool urgent) {
+  if (blocks_.empty()) {
+    if (std::ranges::find(group_.rings_, this) == group_.rings_.end()) group_.rings_.push_back(this);
+    // The small slabs' block comes first, before bulk can take the whole budget.
+    if (!grow(SlabClass::small)) {
+      ++waits_;
+      return nullptr;
+    }
+  }
+  Slab* const slab = size_class == SlabClass::big ? acquire_big(urgent) : acquire_small(urgent);
+  if (slab == nullptr) ++waits_;
+  return slab;
+}
+
+Slab* SlabRing::acquire_big(bool urgent) {
+  if (!urgent && active_ >= active_max_) return nullptr;
+  if (free_big_.empty()) {
+    // A failure costs milliseconds to meet again, on the reactor: not while there are slabs to go on with.
+    const bool worthwhile = failure_.ok() || big_slabs_ == 0;
+    if (!worthwhile || !grow(SlabClass::big)) return nullptr;
+  }
+  hungry_ = false;
+  ++active_;
+  return hand_out(free_big_);
+}
+
+Slab* SlabRing::acquire_small(bool urgent) {
+  if (free_small_.size() <= (urgent ? 0 : urgent_reserve_)) return nullptr;
+  return hand_out(free_small_);
+}
+
+Slab* SlabRing::hand_out(std::vector<Slab*>& stack) {
+  Slab* const slab = stack.back();
+  stack.pop_back();
+  ++blocks_[slab->block]->out;
+  return slab;
+}
+
+void SlabRing::release(Slab* slab) {
+  Block& block = *blocks_[slab->block];
+  assert(block.out > 0 && "released twice");
+  --block.out;
+  const bool big = slab->size_class == SlabClass::big;
+  if (slab->quarantined) {
+    slab->quarantined = false;
+    quarantined_bytes_ -= slab->bytes;
+  } else if (big) {
+    --active_;
+  }
+  (big ? free_big_ : free_small_).push_back(slab);
+  if (!big || group_.budget_.room() >= slab_bytes_) return;
+  if (std::ranges::any_of(group_.rings_, [&](const SlabRing* ring) { return ring->hungry_ && gives_to(*ring); })) {
+    trim(slab_bytes_);
+  }
+}
+
+void SlabRing::quarantine(Slab* slab) {
+  assert(!slab->quarantined);
+  slab->quarantined = true;
+  quarantined_bytes_ += slab->bytes;
+  if (slab->size_class == SlabClass::big) --active_;
+}
+
+Status SlabRing::status(SlabClass size_class) const {
+  const bool some = size_class == SlabClass::big ? big_slabs_ > 0 : !blocks_.empty();
+  return some ? Status() : failure_;
+}
+
+Status SlabRing::check_limit(SlabClass size_class) const {
+  const std::uint64_t slabs_min = group_.rings_.size() + (size_class == SlabClass::big ? 1 : 0);
+  if (group_.budget_.limit() / slab_bytes_ >= slabs_min) return {};
+  return Status(Code::resource_exhausted,
+                "memory.pinned_budget_bytes must hold a slab for each device in use and one more")
+      .with("pinned_budget_bytes", group_.budget_.limit())
+      .with("slab_bytes", slab_bytes_)
+      .with("devices", group_.rings_.size());
+}
+
+bool SlabRing::gives_to(const SlabRing& other) const noexcept {
+  return &other != this && (big_slabs_ > other.big_slabs_ + 1 || other.big_slabs_ == 0);
+}
+
+bool SlabRing::take_budget() {
+  if (group_.budget_.try_take(slab_bytes_)) return true;
+  SlabRing* richest = nullptr;
+  for (SlabRing* ring : group_.rings_) {
+    const bool can_give = ring->gives_to(*this) && !ring->free_big_.empty();
+    if (can_give && (richest == nullptr || ring->big_slabs_ > richest->big_slabs_)) richest = ring;
+  }
+  return richest != nullptr && richest->trim(slab_bytes_) > 0 && group_.budget_.try_take(slab_bytes_);
+}
+
+bool SlabRing::grow(SlabClass size_class) {
+  failure_ = check_limit(size_class);
+  if (!failure_.ok()) return false;
+  hungry_ = !take_budget();
+  if (hungry_) return false;
+  Result<std::unique_ptr<Block>> made = make_block();
+  if (!made) {
+    group_.budget_.give(slab_bytes_);
+    failure_ = std::move(made).error();
+    return false;
+  }
+  add_block(*std::move(made), size_class);
+  return true;
+}
+
+void SlabRing::add_block(std::unique_ptr<Block> added, SlabClass size_class) {
+  const auto gap = std::find(blocks_.begin(), blocks_.end(), nullptr);
+  const auto index = static_cast<std::uint32_t>(gap - blocks_.begin());
+  if (gap == blocks_.end()) blocks_.emplace_back();
+  Block& block = *(blocks_[index] = std::move(added));
+
+  const bool big = size_class == SlabClass::big;
+  const std::uint32_t bytes = big ? slab_bytes_ : small_bytes_;
+  for (std::uint32_t at = 0; slab_bytes_ - at >= bytes; at += bytes) {
+    block.slabs.push_back({block.pages.base() + at, bytes, size_class, false, index});
+  }
+  for (Slab& slab : block.slabs) (big ? free_big_ : free_small_).push_back(&slab);
+  if (big) ++big_slabs_;
+  pinned_bytes_ += slab_bytes_;
+  if (listener_ != nullptr) listener_->slab_memory_added(block.pages.base(), block.pages.size());
+}
+
+Result<std::unique_ptr<SlabRing::Block>> SlabRing::make_block() {
+  auto block = std::make_unique<Block>();
+  GPUIO_ASSIGN(block->pages, HostPages::map(slab_bytes_, numa::nearest(device_->info().numa_node)));
+  Result<Registration> registered =
+      MemoryRegistry::process().add(device_, block->pages.base(), block->pages.size(), spi::RegisterMode::read_write);
+  if (registered) {
+    block->registration = *std::move(registered);
+  } else if (!device_->memory_is_host()) {
+    return std::move(registered).error();
+  } else {
+    GPUIO_LOG(info, "core", "slabs stay unregistered: " + registered.error().to_string());
+  }
+  return block;
+}
+
+std::uint64_t SlabRing::trim(std::uint64_t bytes) {
+  std::uint64_t trimmed = 0;
+  while (trimmed < bytes && !free_big_.empty()) {
+    const std::uint32_t index = free_big_.front()->block;  // The one unused for longest.
+    free_big_.erase(free_big_.begin());
+    --big_slabs_;
+    drop_block(index);
+    trimmed += slab_bytes_;
+  }
+  if (trimmed > 0) failure_ = Status();
+  return trimmed;
+}
+
+void SlabRing::drop_block(std::uint32_t index) {
+  if (listener_ != nullptr) listener_->slab_memory_removed(blocks_[index]->pages.base());
+  blocks_[index].reset();
+  pinned_bytes_ -= slab_bytes_;
+  group_.budget_.give(slab_bytes_);
+}
+
+void SlabRing::bury(std::unique_ptr<Block> block) {
+  GPUIO_LOG(error, "core",
+            "slabs still in use at the end stay mapped: " + std::to_string(block->pages.size()) + " bytes");
+  static std::mutex mutex;
+  static auto* const buried = new std::vector<std::unique_ptr<Block>>;
+  const std::lock_guard lock(mutex);
+  buried->push_back(std::move(block));
+}
+
+std::vector<std::span<std::byte>> SlabRing::memory() const {
+  std::vector<std::span<std::byte>> spans;
+  for (const auto& block : blocks_) {
+    if (block != nullptr) spans.emplace_back(block->pages.base(), block->pages.size());
+  }
+  return spans;
+}
+
+}  // namespace gpuio::core
