@@ -38,19 +38,20 @@ class CallerExecutor final : public spi::Executor {
   [[nodiscard]] int wake_fd() const noexcept override { return reactor_->descriptor(); }
 
   /// True within a poll or a task of this executor.
-  [[nodiscard]] bool is_reactor_thread() const noexcept;
+  [[nodiscard]] bool is_reactor_thread() const noexcept override;
 
  private:
   CallerExecutor() = default;
 
-  bool try_drive() noexcept;
-  void stop_driving() noexcept;
   bool run_tasks();
+  bool run_round();
+  void drive(const std::atomic<std::uint32_t>& word, std::uint32_t value, std::uint64_t deadline_ns);
+  void wait_for_driver(const std::atomic<std::uint32_t>& word, std::uint32_t value, std::uint64_t deadline_ns) noexcept;
+  void stop_driving() noexcept;
   void pass_on() noexcept;
 
   std::unique_ptr<Reactor> reactor_;
-  std::atomic<bool> driven_{false};
-  std::uint64_t next_ns_ = 0;                 ///< The driver's: when to poll next.
+  std::uint64_t next_ns_ = spi::kNever;       ///< The driver's: when to poll next.
   std::atomic<std::uint32_t> waiters_{0};     ///< Threads that wait while another drives,
   std::atomic<std::uint32_t> epoch_{0};       ///< on this word: counts notifications and changes of the driver.
   std::mutex mutex_;                          ///< Guards the tasks.

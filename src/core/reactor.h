@@ -17,8 +17,8 @@ namespace gpuio::core {
 
 /// Polls the attached machines and sleeps until one of them needs it: what both executors have in common.
 ///
-/// Driven by one thread at a time (`round`, `sleep`, `rest`); `attach`, `detach`, `wake` may be called by any thread, also
-/// from within a machine's poll.
+/// Driven by one thread at a time, the one between `try_enter` and `leave`. `attach`, `detach`, `wake` and the questions
+/// about the driver: any thread, also from within a machine's poll.
 class Reactor {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Reactor>> create(base::Clock& clock);
@@ -29,20 +29,30 @@ class Reactor {
   void detach(spi::Pollable& machine);
   void wake() noexcept;
 
+  /// Makes the calling thread the driver; false if there is one.
+  bool try_enter() noexcept;
+  void leave() noexcept;
+  [[nodiscard]] bool is_driver() const noexcept;
+  [[nodiscard]] bool has_driver() const noexcept { return driver_ != nullptr; }
+
   struct Round {
     std::uint64_t next_ns = spi::kNever;  ///< When to poll next if nothing happens.
-    bool worked = false;                  ///< Somebody had asked for it, or wants to be polled again at once.
+    bool worked = false;                  ///< Somebody had asked for it, or a machine wants to be polled again at once.
   };
-  /// Polls every machine once.
+  /// Polls every machine once. Driver only, as all below.
   Round round();
 
-  /// Returns at `until_ns`, or when a descriptor is readable, or on `wake`, also one since the last round began.
+  /// Returns at `until_ns`, when a descriptor is readable, or on `wake`, also one since the last round began.
   void sleep(std::uint64_t until_ns) noexcept;
 
-  /// Before nobody drives for a while: from now on `descriptor` becomes readable when there is something to do.
-  void rest(std::uint64_t next_ns) noexcept;
-  [[nodiscard]] int descriptor() const noexcept { return epoll_.get(); }
+  /// Whether a descriptor is readable now.
+  bool look() noexcept { return collect(0); }
 
+  /// Before nobody drives for a while: from now on `descriptor` is readable when there is something to do.
+  void rest(std::uint64_t next_ns) noexcept;
+
+  /// For others' loops. Any thread.
+  [[nodiscard]] int descriptor() const noexcept { return epoll_.get(); }
   [[nodiscard]] base::Clock& clock() noexcept { return clock_; }
 
  private:
@@ -55,20 +65,21 @@ class Reactor {
   explicit Reactor(base::Clock& clock) noexcept : clock_(clock) {}
 
   void watch(Entry& entry, int fd) noexcept;
+  bool collect(std::uint64_t until_ns) noexcept;
   void ring() noexcept;
 
   base::Clock& clock_;
   base::UniqueFd epoll_;
   base::UniqueFd bell_;   ///< eventfd: wakes the sleeper.
-  base::UniqueFd alarm_;  ///< timerfd: for those who wait on `descriptor` while nobody drives.
+  base::UniqueFd alarm_;  ///< timerfd: wakes those who wait on `descriptor` while nobody drives.
   std::uint64_t alarm_ns_ = spi::kNever;
   std::atomic<State> state_{State::awake};
+  std::atomic<const void*> driver_{nullptr};
 
   std::mutex mutex_;  ///< Guards what follows; not held while a machine is polled.
   std::condition_variable polled_;
   std::vector<Entry> entries_;
-  spi::Pollable* current_ = nullptr;  ///< Being polled,
-  const void* driver_ = nullptr;      ///< by this thread.
+  spi::Pollable* current_ = nullptr;  ///< Being polled.
   unsigned detaching_ = 0;            ///< Threads that wait for that to end.
 };
 

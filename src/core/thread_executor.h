@@ -37,7 +37,7 @@ class ThreadExecutor final : public spi::Executor {
   bool turn() override { return false; }
   [[nodiscard]] int wake_fd() const noexcept override { return -1; }
 
-  [[nodiscard]] bool is_reactor_thread() const noexcept;
+  [[nodiscard]] bool is_reactor_thread() const noexcept override;
 
  private:
   ThreadExecutor() = default;

@@ -40,7 +40,7 @@ class WorkPool {
 
   void run(Worker& self) noexcept;
   spi::Task* find(Worker& self) noexcept;
-  bool rest(Worker& self) noexcept;
+  void rest(Worker& self) noexcept;
   void wake_if_needed() noexcept;
 
   std::vector<std::unique_ptr<Worker>> workers_;
