@@ -14,6 +14,7 @@ class Layers:
         self.system = data["system"]
         self.vendor = data["vendor"]
         self.symbols = data["symbols"]
+        self.floors = data["floors"]
         self._floor = {room: index for index, floor in enumerate(data["floors"]) for room in floor}
         # Longest prefix first: a file named alone wins over the folder it lies in.
         self._rooms = sorted(data["rooms"].items(), key=lambda item: -len(item[0]))
