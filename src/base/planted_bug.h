@@ -9,8 +9,8 @@
 namespace gpuio::base {
 
 // Bugs that the tests must notice, to test the tests. Use: `if (base::planted_bug("short_read_ends_the_run")) ...`.
-// tests/planted/bugs.txt lists each with the tests that notice it; tools/plant_bug runs them. In an ordinary build every
-// use folds to nothing.
+// tests/planted/bugs.txt lists each with the tests that notice it; tools/plant_bug runs them. In an ordinary build
+// every use folds to nothing.
 #ifdef GPUIO_PLANTED_BUGS
 inline bool planted_bug(std::string_view name) noexcept {
   static const char* const chosen = std::getenv("GPUIO_PLANTED_BUG");
