@@ -22,7 +22,8 @@ namespace gpuio {
 
 namespace core {
 class ContextState;
-}
+enum class Operation : std::uint8_t;
+}  // namespace core
 
 /// Who drives the work.
 enum class Drive : std::uint8_t {
@@ -118,6 +119,8 @@ class Batch {
  private:
   friend class Context;
   explicit Batch(std::shared_ptr<core::ContextState> state) : state_(std::move(state)) {}
+  [[nodiscard]] Result<Request> add(core::Operation operation, const Transfer& transfer, const TransferOptions& options);
+
   std::shared_ptr<core::ContextState> state_;
   std::vector<Request> requests_;
 };

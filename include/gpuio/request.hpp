@@ -156,6 +156,7 @@ class Request {
 
   /// For the library: takes over one handle count of `state`.
   explicit Request(core::RequestState* state) noexcept : state_(state) {}
+  [[nodiscard]] core::RequestState* state() const noexcept { return state_; }
 
  private:
   core::RequestState* state_ = nullptr;  ///< Counts its handles, so a Request costs one allocation in all.

@@ -67,7 +67,8 @@ class RequestState {
   std::vector<ResolvedTransfer> more_transfers;  ///< All but the first: most Requests have one.
   ResolvedTransfer first_transfer;
   std::size_t transfer_count = 0;
-  DeviceState* stream_device = nullptr;  ///< Of the caller's stream, where one was given.
+  std::shared_ptr<StreamState> stream;      ///< The caller's, where one was given, and its device.
+  DeviceState* stream_device = nullptr;
   std::uint64_t total_bytes = 0;
   std::uint64_t submitted_ns = 0;
   std::uint64_t deadline_ns = spi::kNever;

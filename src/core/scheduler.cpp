@@ -44,16 +44,15 @@ Status Scheduler::submit(std::span<RequestState* const> requests) {
         .with_retryable(true);
   }
   const std::uint64_t now = executor_.clock().now_ns();
-  RequestState* newest = nullptr;
-  for (RequestState* request : requests) {
-    request->scheduler = this;
-    request->submitted_ns = now;
-    request->mark_started();
-    request->add_reference();
-    request->next = newest;
-    newest = request;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    RequestState& request = *requests[i];
+    request.scheduler = this;
+    request.submitted_ns = now;
+    request.mark_started();
+    request.add_reference();
+    request.next = i + 1 < requests.size() ? requests[i + 1] : nullptr;
   }
-  if (incoming_.push_chain(*newest, *requests.front())) executor_.wake();
+  if (incoming_.push_chain(*requests.front(), *requests.back())) executor_.wake();
   return {};
 }
 
@@ -211,6 +210,7 @@ bool Scheduler::admit_one(std::size_t queue, std::uint64_t now) {
       break;
     case RunBuilder::Outcome::blocked:
       slab_retry_ns_ = now + kSlabPollNs;
+      slab_waits_.fetch_add(1, std::memory_order_relaxed);
       go_on = false;
       break;
     case RunBuilder::Outcome::failed:

@@ -11,10 +11,10 @@
 #include <span>
 #include <vector>
 
+#include "base/mpsc_list.h"
 #include "base/random.h"
 #include "core/admission.h"
 #include "core/counters.h"
-#include "core/incoming.h"
 #include "core/loans.h"
 #include "core/mover.h"
 #include "core/planner.h"
@@ -59,6 +59,7 @@ class Scheduler final : public spi::Pollable, public RunSink {
   [[nodiscard]] bool on_reactor() const noexcept;
   [[nodiscard]] std::uint64_t runs() const noexcept { return runs_started_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t coalesced() const noexcept { return coalesced_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t slab_waits() const noexcept { return slab_waits_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t quarantined_bytes() const noexcept { return quarantined_.load(std::memory_order_relaxed); }
 
   /// Reloadable. Any thread.
@@ -121,8 +122,8 @@ class Scheduler final : public spi::Pollable, public RunSink {
   Mover mover_;
   base::Random random_;
 
-  Incoming<RequestState> incoming_;
-  Incoming<RunState> finished_;
+  base::MpscList<RequestState> incoming_;
+  base::MpscList<RunState> finished_;
   std::mutex asked_mutex_;
   std::vector<RequestPointer> cancelled_;  ///< Guarded, as flushed_.
   std::vector<RequestPointer> flushed_;
@@ -133,6 +134,7 @@ class Scheduler final : public spi::Pollable, public RunSink {
   std::atomic<std::uint64_t> runs_started_{0};
   std::atomic<std::uint64_t> coalesced_{0};
   std::atomic<std::uint64_t> quarantined_{0};
+  std::atomic<std::uint64_t> slab_waits_{0};
 
   std::array<std::deque<RequestPointer>, kClasses> queues_;  ///< High first.
   std::vector<RequestPointer> gated_;                        ///< Wait for work on their stream.

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "assembly/parts.h"
+
+#include "assembly/kernels/host_kernels.h"
+#include "core/context_state.h"
+#include "core/settings_values.h"
+#include "device/host/driver.h"
+#include "engine/local/local_engine.h"
+
+namespace gpuio::assembly {
+
+core::Parts parts() {
+  core::Parts parts;
+  parts.devices.push_back([](const spi::EngineHost& host) -> std::unique_ptr<spi::DeviceDriver> {
+    return std::make_unique<host::Driver>(host.executor, static_cast<int>(host.settings.device_host_count), host_kernels());
+  });
+  parts.engines.push_back([](const spi::EngineHost& host) -> std::unique_ptr<spi::Engine> {
+    return local::make_engine(host, local::system_options(host.settings));
+  });
+  return parts;
+}
+
+}  // namespace gpuio::assembly
+
+namespace gpuio {
+
+Result<Context> Context::create() {
+  Result<Settings> settings = Settings::load();
+  if (!settings) return std::move(settings).error();
+  return create(ContextOptions{*std::move(settings), Drive::threads});
+}
+
+Result<Context> Context::create(const ContextOptions& options) {
+  return core::ContextState::create(options, assembly::parts());
+}
+
+}  // namespace gpuio
