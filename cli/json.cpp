@@ -13,7 +13,7 @@ Json to_json(const Status& status) {
 
 void print_json(const Shell& shell, const Json& value) {
   constexpr int kIndent = 2;
-  shell.out.write(value.dump(kIndent, ' ', false, Json::error_handler_t::replace) + "\n");
+  shell.print(value.dump(kIndent, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace gpuio::cli

@@ -2,16 +2,22 @@
 #include "cli/shell.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include "cli/nearest.h"
 #include "cli/table.h"
+#include "gpuio/status.hpp"
 
 namespace gpuio::cli {
 
-void Shell::warn(std::string_view text) const {
+void Shell::print(std::string_view result) const {
+  if (!out.write(result)) throw Error(Status::from_errno(errno, "can't write the result to stdout"));
+}
+
+void Shell::note(std::string_view text) const {
   err.write(fmt::format("{} {}\n", err.paint("gpuio: note:", Style::yellow), text));
 }
 

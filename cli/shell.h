@@ -19,7 +19,10 @@ struct Shell {
   Terminal err;
   const Interrupt& interrupt;
 
-  void warn(std::string_view text) const;
+  /// Writes a result to stdout; throws gpuio::Error if it can't be written (a full disk behind it).
+  void print(std::string_view result) const;
+  /// "gpuio: note: ..." on stderr.
+  void note(std::string_view text) const;
 };
 
 /// The command that the command line chose. It prints its result and returns, or throws gpuio::Error.

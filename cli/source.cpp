@@ -94,7 +94,7 @@ Source open_source(const Context& context, std::span<const std::string> paths) {
   }
   for (const std::string& file : files) {
     if (file.ends_with(kIndexSuffix)) continue;
-    if (!file.ends_with(kModelSuffix)) {
+    if (!is_model_path(file)) {
       builder.add_plain_file(file);
     } else if (!builder.is_in_model(file)) {
       builder.add_model(file);
@@ -104,6 +104,8 @@ Source open_source(const Context& context, std::span<const std::string> paths) {
   if (source.bytes == 0) throw Error(Status(Code::invalid_argument, "nothing to load: no bytes").with("path", paths.front()));
   return source;
 }
+
+bool is_model_path(std::string_view path) noexcept { return path.ends_with(kModelSuffix) || path.ends_with(kIndexSuffix); }
 
 std::string local_path(const Store& store) {
   constexpr std::string_view kScheme = "file://";

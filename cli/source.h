@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gpuio/context.hpp"
@@ -40,6 +41,9 @@ struct Source {
 /// Opens what `paths` name (find_files). `*.safetensors` and `*.safetensors.index.json` are models: their headers are read
 /// and checked, and every tensor is a piece. Throws gpuio::Error: as Context::open and safetensors::Model::open.
 Source open_source(const Context& context, std::span<const std::string> paths);
+
+/// True for `*.safetensors` and `*.safetensors.index.json`.
+bool is_model_path(std::string_view path) noexcept;
 
 /// The path of a `file://` store. Throws `unsupported` for others.
 std::string local_path(const Store& store);
