@@ -89,6 +89,7 @@ function(gpuio_cuda_plugin)
   set_target_properties(gpuio_cuda PROPERTIES
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
     LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
+  install(TARGETS gpuio_cuda LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   if(arg_VERSION_SCRIPT)
     get_filename_component(script "${arg_VERSION_SCRIPT}" ABSOLUTE)
     target_link_options(gpuio_cuda PRIVATE "-Wl,--version-script=${script}")

@@ -74,10 +74,13 @@ function(gpuio_room name)
   endif()
 endfunction()
 
-# gpuio_program(<name> SOURCES ... [LINK ...]): an executable in bin/.
+# gpuio_program(<name> SOURCES ... [LINK ...] [INSTALL]): an executable in bin/, installed if asked for.
 function(gpuio_program name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "INSTALL" "" "SOURCES;LINK")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE gpuio_flags ${arg_LINK})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+  if(arg_INSTALL)
+    install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  endif()
 endfunction()
