@@ -22,6 +22,7 @@ GPUIO_KERNEL_BODY void copy_units(const Policy& policy, const std::byte* source,
   constexpr unsigned kInFlight = 4;
   const auto* from = reinterpret_cast<const Unit*>(source);
   auto* to = reinterpret_cast<Unit*>(destination);
+  GPUIO_ONE_STEP_A_TURN
   for (std::uint64_t base = policy.lane(); base < count; base += std::uint64_t{kInFlight} * Policy::kLanes) {
     Unit loaded[kInFlight];
     for (unsigned k = 0; k < kInFlight; ++k) {
@@ -43,6 +44,7 @@ GPUIO_KERNEL_BODY void copy_shifted(const Policy& policy, const std::byte* sourc
   const unsigned skew = static_cast<unsigned>(reinterpret_cast<std::uintptr_t>(source) % 4);
   const auto* from = reinterpret_cast<const std::uint32_t*>(source - skew);
   auto* to = reinterpret_cast<Unit16*>(destination);
+  GPUIO_ONE_STEP_A_TURN
   for (std::uint64_t i = policy.lane(); i < count; i += Policy::kLanes) {
     std::uint32_t words[5];
     for (unsigned k = 0; k < 5; ++k) words[k] = from[i * 4 + k];

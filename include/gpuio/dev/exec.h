@@ -19,10 +19,18 @@
 ///   groups()                   how many groups share the work
 ///   for_each(count, body)      calls `body(i)` on all lanes of one group, for each i < count once over all groups
 ///   store_shared(word, value)  stores to a word that other groups and the host may store to at the same time
+///
+/// GPUIO_ONE_STEP_A_TURN goes before a loop that already does several loads a turn: unrolled further it would only
+/// spill.
 #if defined(__CUDACC__)
 #define GPUIO_KERNEL_BODY __host__ __device__ inline
 #else
 #define GPUIO_KERNEL_BODY inline
+#endif
+#if defined(__CUDA_ARCH__)
+#define GPUIO_ONE_STEP_A_TURN _Pragma("unroll 1")
+#else
+#define GPUIO_ONE_STEP_A_TURN
 #endif
 
 namespace gpuio::dev {

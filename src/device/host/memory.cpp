@@ -25,25 +25,12 @@ std::size_t page_bytes() {
   return bytes;
 }
 
-/// Maps pages; a base on a huge page's boundary where at least one fits, which older kernels don't see to themselves.
 Result<std::byte*> map_pages(std::size_t bytes) {
-  const std::size_t slack = bytes >= kHugePageBytes ? kHugePageBytes - page_bytes() : 0;
-  void* mapped =
-      mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapped == MAP_FAILED) {
-    return Status(Code::out_of_memory, "the system has no such range of addresses").with("bytes", bytes);
-  }
-  auto* first = static_cast<std::byte*>(mapped);
-  if (slack == 0) return first;
-  const auto address = reinterpret_cast<std::uintptr_t>(first);
-  std::byte* base = first + (base::align_up<std::uintptr_t>(address, kHugePageBytes) - address);
-  if (base != first) munmap(first, static_cast<std::size_t>(base - first));
-  if (std::byte* end = base + bytes; end != first + bytes + slack) {
-    munmap(end, static_cast<std::size_t>(first + bytes + slack - end));
-  }
+  void* mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return Status(Code::out_of_memory, "the system has no such memory").with("bytes", bytes);
   // Refused where the kernel has no huge pages: slower, not wrong.
-  madvise(base, bytes, MADV_HUGEPAGE);
-  return base;
+  if (bytes >= kHugePageBytes) madvise(mapped, bytes, MADV_HUGEPAGE);
+  return static_cast<std::byte*>(mapped);
 }
 
 /// Locks pages as they are touched, so that locking a large range takes no time.
