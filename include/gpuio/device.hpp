@@ -21,7 +21,7 @@ class DeviceState;
 /// How memory is to be allocated.
 struct AllocateOptions {
   RegionKind kind = RegionKind::device;
-  std::optional<int> numa_node;  ///< Host memory only: bind to this node; default: the device's nearest.
+  std::optional<int> numa_node{};  ///< Host memory only: bind to this node; default: the device's nearest.
 };
 
 /// What a device is, as far as its driver tells.

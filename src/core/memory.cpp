@@ -64,8 +64,8 @@ Result<Pin> Slice::pin() const {
 }
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
-  Buffer old = std::move(*this);
-  region_ = std::move(other.region_);
+  Buffer taken = std::move(other);  // What this one had leaves with it.
+  region_.swap(taken.region_);
   return *this;
 }
 

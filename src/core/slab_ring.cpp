@@ -100,10 +100,7 @@ void SlabRing::release(Slab* slab) {
     --active_;
   }
   (big ? free_big_ : free_small_).push_back(slab);
-  if (!big || group_.budget_.room() >= slab_bytes_) return;
-  if (std::ranges::any_of(group_.rings_, [&](const SlabRing* ring) { return ring->hungry_ && gives_to(*ring); })) {
-    trim(slab_bytes_);
-  }
+  if (big && group_.budget_.room() < slab_bytes_ && owes()) trim(slab_bytes_);
 }
 
 void SlabRing::quarantine(Slab* slab) {
@@ -129,17 +126,24 @@ Status SlabRing::check_limit(SlabClass size_class) const {
 }
 
 bool SlabRing::gives_to(const SlabRing& other) const noexcept {
-  return &other != this && (big_slabs_ > other.big_slabs_ + 1 || other.big_slabs_ == 0);
+  return big_slabs_ > other.big_slabs_ + (other.big_slabs_ == 0 ? 0 : 1);
+}
+
+bool SlabRing::owes() const noexcept {
+  return std::ranges::any_of(group_.rings_, [&](const SlabRing* ring) { return ring->hungry_ && gives_to(*ring); });
 }
 
 bool SlabRing::take_budget() {
-  if (group_.budget_.try_take(slab_bytes_)) return true;
+  PinnedBudget& budget = group_.budget_;
+  // One slab's worth is left to whoever has less and waits, or the next call here would take it before theirs.
+  if (owes() && budget.room() < 2 * std::uint64_t{slab_bytes_}) return false;
+  if (budget.try_take(slab_bytes_)) return true;
   SlabRing* richest = nullptr;
   for (SlabRing* ring : group_.rings_) {
     const bool can_give = ring->gives_to(*this) && !ring->free_big_.empty();
     if (can_give && (richest == nullptr || ring->big_slabs_ > richest->big_slabs_)) richest = ring;
   }
-  return richest != nullptr && richest->trim(slab_bytes_) > 0 && group_.budget_.try_take(slab_bytes_);
+  return richest != nullptr && richest->trim(slab_bytes_) > 0 && budget.try_take(slab_bytes_);
 }
 
 bool SlabRing::grow(SlabClass size_class) {

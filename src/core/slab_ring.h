@@ -126,6 +126,7 @@ class SlabRing {
   [[nodiscard]] Status check_limit(SlabClass size_class) const;
   [[nodiscard]] bool take_budget();
   [[nodiscard]] bool gives_to(const SlabRing& other) const noexcept;
+  [[nodiscard]] bool owes() const noexcept;  // Somebody who has less waits for budget.
   [[nodiscard]] Result<std::unique_ptr<Block>> make_block();
   void add_block(std::unique_ptr<Block> block, SlabClass size_class);
   void drop_block(std::uint32_t index);
