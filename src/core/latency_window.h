@@ -33,9 +33,10 @@ class LatencyWindow {
 
  private:
   [[nodiscard]] bool is_shared(std::uint64_t now_ns) const noexcept {
-    return high_seen_ && now_ns - high_seen_ns_ < options_.recent_ns;
+    return high_seen_ && now_ns < high_seen_ns_ + options_.recent_ns;
   }
-  void watch_quickest(std::uint64_t now_ns, std::uint64_t latency_ns) noexcept;
+  void start_probe(std::uint64_t now_ns) noexcept;
+  void watch_probe(std::uint64_t now_ns, std::uint64_t latency_ns) noexcept;
   void close_epoch(std::uint64_t now_ns) noexcept;
 
   Options options_;
@@ -47,10 +48,11 @@ class LatencyWindow {
   std::uint64_t epoch_bytes_ = 0;
   std::uint64_t last_completed_ns_ = 0;
 
-  std::uint64_t quickest_ns_ = 0;          ///< The least latency known: no window brings it lower. 0: not known yet.
-  std::uint64_t quickest_at_ns_ = 0;       ///< When that was last found out.
-  std::uint64_t probe_until_ns_ = 0;       ///< Until then the window is at its least, to find it out again; 0: it is not.
+  std::uint64_t quickest_ns_ = 0;          ///< Latency of a lightly loaded disk: no window brings it lower.
+  bool probing_ = false;                   ///< The window is at its least, to find that out.
+  std::uint64_t probe_start_ns_ = 0;
   std::uint64_t probe_quickest_ns_ = 0;
+  unsigned probe_runs_ = 0;                ///< That started in the probe and have completed.
 };
 
 }  // namespace gpuio::core
