@@ -19,9 +19,11 @@ constexpr std::uint32_t kSmallBytesMin = 256U << 10U;
 constexpr std::uint32_t kSlabAlignment = 4096;  // Of small slabs too: O_DIRECT reads into them.
 constexpr std::uint32_t kUrgentShare = 8;       // One in so many small slabs is for urgent requests only.
 
+constexpr std::uint32_t whole_pages(std::uint32_t bytes) noexcept { return bytes / kSlabAlignment * kSlabAlignment; }
+
+/// At least two to a block: one for urgent requests, one for the others.
 std::uint32_t small_slab_bytes(std::uint32_t slab_bytes) noexcept {
-  const std::uint32_t wanted = std::max(slab_bytes / kSmallSlabsPerBlock, kSmallBytesMin);
-  return std::min(wanted, slab_bytes) / kSlabAlignment * kSlabAlignment;
+  return whole_pages(std::min(std::max(slab_bytes / kSmallSlabsPerBlock, kSmallBytesMin), slab_bytes / 2));
 }
 
 }  // namespace
@@ -30,12 +32,12 @@ SlabRing::SlabRing(std::shared_ptr<spi::Device> device, SlabRingGroup& group, co
                    SlabMemoryListener* listener)
     : device_(std::move(device)),
       group_(group),
-      slab_bytes_(options.slab_bytes),
-      small_bytes_(small_slab_bytes(options.slab_bytes)),
+      slab_bytes_(whole_pages(options.slab_bytes)),
+      small_bytes_(small_slab_bytes(slab_bytes_)),
       urgent_reserve_((slab_bytes_ / small_bytes_ + kUrgentShare - 1) / kUrgentShare),
       listener_(listener),
       active_max_(options.active_max) {
-  assert(slab_bytes_ >= 2 * kSmallBytesMin && slab_bytes_ % kSlabAlignment == 0);
+  assert(small_bytes_ > 0);
 }
 
 SlabRing::~SlabRing() {

@@ -17,7 +17,7 @@ namespace gpuio::core {
 
 enum class SlabClass : std::uint8_t {
   big,    ///< memory.slab_bytes: bulk, so that one copy is large enough to run at the link's rate.
-  small,  ///< A 32nd of that, at least 256 KiB: random and urgent reads.
+  small,  ///< A 32nd of that, at least 256 KiB (or half of it): random and urgent reads.
 };
 
 /// Staging memory on the way to or from a device. Owned by its SlabRing.
@@ -65,7 +65,7 @@ class SlabRingGroup {
 class SlabRing {
  public:
   struct Options {
-    std::uint32_t slab_bytes = 8U << 20U;  ///< A multiple of 4 KiB, at least 512 KiB.
+    std::uint32_t slab_bytes = 8U << 20U;  ///< Rounded down to pages of 4 KiB; at least two.
     std::uint32_t active_max = ~0U;        ///< First value of the active cap.
   };
 

@@ -110,6 +110,21 @@ TEST_F(SlabRingTest, SlabsNeverOverlapAndAreAligned) {
   for (Slab* slab : out) ring_->release(slab);
 }
 
+TEST_F(SlabRingTest, SmallestSlabsOfAnOddSizeStillComeInBothClasses) {
+  open(4);
+  SlabRing ring(device_, *group_, {.slab_bytes = (64U << 10U) + 1});
+  EXPECT_EQ(ring.slab_bytes(), 64U << 10U);
+  EXPECT_EQ(ring.small_bytes(), 32U << 10U);
+  Slab* const bulk = ring.acquire(SlabClass::small, false);
+  ASSERT_NE(bulk, nullptr);
+  EXPECT_EQ(ring.acquire(SlabClass::small, false), nullptr);
+  Slab* const urgent = ring.acquire(SlabClass::small, true);
+  ASSERT_NE(urgent, nullptr);
+  EXPECT_NE(urgent->memory, bulk->memory);
+  ring.release(bulk);
+  ring.release(urgent);
+}
+
 TEST_F(SlabRingTest, ActiveCapBoundsBulkButNotUrgentReads) {
   open(4);
   ring_->set_active_max(1);
