@@ -5,11 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <limits>
 #include <span>
 
-#include "base/try.h"
+#include "base/text.h"
 
 namespace gpuio::base {
 namespace {
@@ -23,12 +22,12 @@ struct Unit {
 };
 
 constexpr std::array<Unit, 12> kSizeUnits = {{
-    {"EiB", 1ULL << 60},
-    {"PiB", 1ULL << 50},
-    {"TiB", 1ULL << 40},
-    {"GiB", 1ULL << 30},
-    {"MiB", 1ULL << 20},
-    {"KiB", 1ULL << 10},
+    {"EiB", kEiB},
+    {"PiB", kPiB},
+    {"TiB", kTiB},
+    {"GiB", kGiB},
+    {"MiB", kMiB},
+    {"KiB", kKiB},
     {"PB", 1'000'000'000'000'000},
     {"TB", 1'000'000'000'000},
     {"GB", 1'000'000'000},
@@ -39,11 +38,11 @@ constexpr std::array<Unit, 12> kSizeUnits = {{
 constexpr std::size_t kBinaryUnits = 6;
 
 constexpr std::array<Unit, 6> kDurationUnits = {{
-    {"h", 3'600'000'000'000},
-    {"min", 60'000'000'000},
-    {"s", 1'000'000'000},
-    {"ms", 1'000'000},
-    {"us", 1'000},
+    {"h", kHour},
+    {"min", kMinute},
+    {"s", kSecond},
+    {"ms", kMillisecond},
+    {"us", kMicrosecond},
     {"ns", 1},
 }};
 
@@ -100,12 +99,7 @@ std::string unit_names(const Quantity& quantity) {
 }
 
 Result<std::uint64_t> parse(const Quantity& quantity, std::string_view text) {
-  std::string_view rest = text;
-  const auto skip_spaces = [&rest] {
-    while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
-  };
-  while (!rest.empty() && rest.back() == ' ') rest.remove_suffix(1);
-  skip_spaces();
+  std::string_view rest = trim(text);
   Decimal number;
   bool overflow = false;
   if (!take_decimal(rest, number, overflow)) {
@@ -113,7 +107,7 @@ Result<std::uint64_t> parse(const Quantity& quantity, std::string_view text) {
     return bad(quantity, Code::invalid_argument, text,
                negative ? std::string("it is negative") : fmt::format("write it like {}", quantity.example));
   }
-  skip_spaces();
+  rest = trim(rest);
   std::uint64_t factor = rest.empty() ? 1 : 0;
   for (const Unit& unit : quantity.units) {
     if (equal_ignoring_case(unit.name, rest)) factor = unit.factor;
@@ -139,23 +133,6 @@ std::string format_exact(std::span<const Unit> units, std::uint64_t value) {
   return fmt::format("{}", value);
 }
 
-/// Three digits: 1.46, 14.6, 146.
-std::string three_digits(double value) {
-  if (value < 9.995) return fmt::format("{:.2f}", value);
-  if (value < 99.95) return fmt::format("{:.1f}", value);
-  return fmt::format("{:.0f}", value);
-}
-
-std::string human(std::span<const Unit> units, double value) {
-  for (const Unit& unit : units) {
-    const auto factor = static_cast<double>(unit.factor);
-    if (unit.factor > 1 && value >= factor) return fmt::format("{} {}", three_digits(value / factor), unit.name);
-  }
-  return fmt::format("{:.0f} {}", value, units.back().name);
-}
-
-constexpr std::span<const Unit> kDecimalSizeUnits = std::span(kSizeUnits).subspan(kBinaryUnits);
-
 }  // namespace
 
 Result<std::uint64_t> parse_size(std::string_view text) {
@@ -173,21 +150,6 @@ std::string format_duration(std::uint64_t duration_ns) {
   if (duration_ns == 0) return "0";
   const std::string text = format_exact(kDurationUnits, duration_ns);
   return is_digit(text.back()) ? text + "ns" : text;
-}
-
-std::string human_size(std::uint64_t bytes) {
-  const auto value = static_cast<double>(bytes);
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  return human(std::span(kSizeUnits).first(kBinaryUnits), value);
-}
-
-std::string human_rate(double bytes_per_second) {
-  if (!std::isfinite(bytes_per_second) || bytes_per_second < 0) return "? B/s";
-  return human(kDecimalSizeUnits, bytes_per_second) + "/s";
-}
-
-std::string human_duration(std::uint64_t duration_ns) {
-  return human(kDurationUnits, static_cast<double>(duration_ns));
 }
 
 }  // namespace gpuio::base

@@ -9,6 +9,19 @@
 
 namespace gpuio::base {
 
+inline constexpr std::uint64_t kKiB = std::uint64_t{1} << 10;
+inline constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+inline constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
+inline constexpr std::uint64_t kTiB = std::uint64_t{1} << 40;
+inline constexpr std::uint64_t kPiB = std::uint64_t{1} << 50;
+inline constexpr std::uint64_t kEiB = std::uint64_t{1} << 60;
+
+inline constexpr std::uint64_t kMicrosecond = 1'000;
+inline constexpr std::uint64_t kMillisecond = 1'000'000;
+inline constexpr std::uint64_t kSecond = 1'000'000'000;
+inline constexpr std::uint64_t kMinute = 60 * kSecond;
+inline constexpr std::uint64_t kHour = 60 * kMinute;
+
 /// "65536", "64KiB", "1.5 MB", any letter case: powers of 1024 with an i, of 1000 without. Fractions of a byte are cut.
 ///
 /// Fails with `invalid_argument` (not a number, unknown unit, a bare K that could mean either, negative) or
@@ -22,10 +35,5 @@ namespace gpuio::base {
 /// The shortest text that parses back to the same number: "64KiB", "1500000".
 [[nodiscard]] std::string format_size(std::uint64_t bytes);
 [[nodiscard]] std::string format_duration(std::uint64_t duration_ns);
-
-/// For people, three digits: "1.46 GiB", "51.3 GB/s" (rates count in powers of 1000, as links do), "12.5 ms".
-[[nodiscard]] std::string human_size(std::uint64_t bytes);
-[[nodiscard]] std::string human_rate(double bytes_per_second);
-[[nodiscard]] std::string human_duration(std::uint64_t duration_ns);
 
 }  // namespace gpuio::base

@@ -79,18 +79,5 @@ TEST(Format, ParsesBackToTheSameNumber) {
   EXPECT_EQ(format_duration(0), "0");
 }
 
-TEST(Human, ShowsThreeDigits) {
-  EXPECT_EQ(human_size(0), "0 B");
-  EXPECT_EQ(human_size(1023), "1023 B");
-  EXPECT_EQ(human_size(1024), "1.00 KiB");
-  EXPECT_EQ(human_size(1'567'890'123), "1.46 GiB");
-  EXPECT_EQ(human_size(kMax), "16.0 EiB");
-  EXPECT_EQ(human_rate(51.3e9), "51.3 GB/s");
-  EXPECT_EQ(human_rate(12), "12 B/s");
-  EXPECT_EQ(human_rate(std::numeric_limits<double>::infinity()), "? B/s");
-  EXPECT_EQ(human_duration(12'500'000), "12.5 ms");
-  EXPECT_EQ(human_duration(800), "800 ns");
-}
-
 }  // namespace
 }  // namespace gpuio::base
