@@ -66,16 +66,18 @@ TEST(WorkPool, ABlockedWorkersQueueIsStolen) {
   std::atomic<std::uint32_t> gate{0};
   std::atomic<std::uint32_t> ran{0};
   std::deque<FunctionTask> tasks;
-  const std::unique_ptr<WorkPool> pool = WorkPool::start({.workers = 2}).value();
+  std::unique_ptr<WorkPool> pool;
   FunctionTask blocker([&] {
     // Posted from a worker, these go to its own queue, which it does not come back to.
     for (int i = 0; i < 100; ++i) pool->post(tasks.emplace_back([&] { ran.fetch_add(1); }));
     while (gate.load() == 0) futex_wait(gate, 0, spi::kNever);
   });
+  pool = WorkPool::start({.workers = 2}).value();
   pool->post(blocker);
   expect_soon(ran, 100);
   gate = 1;
   futex_wake(gate);
+  pool.reset();  // before the tasks
 }
 
 TEST(WorkPool, SleepersAreWokenForEveryBurst) {
