@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the parser accepts must be a file: extents that cover the data, fit their shapes, and survive being written again.
-// Input: a file; or, where its prefix says nothing useful, a header for a file with kLooseDataBytes of data.
+// What the parser accepts must be a file: extents that cover the data, fit their shapes, and survive being written
+// again. Input: a file; or, where its prefix says nothing useful, a header for a file with kLooseDataBytes of data.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -38,8 +38,8 @@ void check_accepted(const Header& header, std::uint64_t data_begin, std::uint64_
   const Result<Encoded> encoded = gpuio::store::encode_header(header.tensors, header.metadata);
   require(encoded.has_value() || data_begin > gpuio::store::kHeaderBytesMax / 8);
   if (!encoded) return;
-  const Result<Header> again = gpuio::store::parse_header(std::string_view(encoded->head).substr(kPrefixBytes),
-                                                          encoded->file_bytes, "again");
+  const Result<Header> again =
+      gpuio::store::parse_header(std::string_view(encoded->head).substr(kPrefixBytes), encoded->file_bytes, "again");
   require(again.has_value());
   require(again->metadata == header.metadata && again->tensors.size() == header.tensors.size());
 }
