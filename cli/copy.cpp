@@ -10,10 +10,12 @@
 #include <optional>
 #include <span>
 
+#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
 #include "cli/await.h"
 #include "cli/commands.h"
+#include "cli/context_flags.h"
 #include "cli/json.h"
 #include "cli/progress_bar.h"
 #include "cli/units.h"
@@ -29,6 +31,7 @@ constexpr std::size_t kSlots = 4;
 constexpr std::size_t kReadAhead = kSlots / 2;
 
 struct CopyOptions {
+  ContextFlags context;
   std::string source;
   std::string destination;
   bool in_place = false;
@@ -131,7 +134,7 @@ std::optional<std::uint64_t> first_difference(const Context& context, const Stor
 }
 
 CopyReport run_copy(const Shell& shell, const CopyOptions& options) {
-  const Context context = Context::create().value();
+  const Context context = options.context.open();
   const Store source = context.open(options.source).value();
   CopyReport report{.bytes = source.size(), .seconds = 0, .verify_seconds = {}, .difference_offset = {}};
   const auto start = std::chrono::steady_clock::now();
@@ -210,6 +213,7 @@ void add_copy(CLI::App& root, Command& chosen) {
   app->add_flag("--in-place", options->in_place,
                 "Write into DST as it is (a block device) and keep what lies beyond SRC's length");
   app->add_flag("--verify", options->verify, "Read both again afterwards and compare every byte");
+  add_context_flags(*app, options->context);
   add_no_progress(*app, options->progress);
   add_json(*app, chosen);
   add_examples(*app, {{"gpuio copy model.safetensors /mnt/nvme/model.safetensors --verify", "DST appears whole or not at all"},

@@ -2,10 +2,13 @@
 // `gpuio doctor`: what this machine can and can't do, with the reason and the fix.
 
 #include <algorithm>
+#include <memory>
 
+#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
 #include "cli/commands.h"
+#include "cli/context_flags.h"
 #include "cli/json.h"
 #include "cli/table.h"
 #include "gpuio/context.hpp"
@@ -55,8 +58,8 @@ Json json_of(const std::vector<Finding>& findings) {
   return {{"schema", "gpuio.doctor/1"}, {"problems", count(findings, Finding::Level::problem)}, {"findings", list}};
 }
 
-ExitCode doctor(const Shell& shell, bool json) {
-  const std::vector<Finding> findings = Context::create().value().diagnose();
+ExitCode doctor(const Shell& shell, const ContextFlags& flags, bool json) {
+  const std::vector<Finding> findings = flags.open().diagnose();
   if (json) {
     print_json(shell, json_of(findings));
   } else {
@@ -68,11 +71,15 @@ ExitCode doctor(const Shell& shell, bool json) {
 }  // namespace
 
 void add_doctor(CLI::App& root, Command& chosen) {
+  const auto flags = std::make_shared<ContextFlags>();
   CLI::App* app = root.add_subcommand("doctor", "Say what this machine can and can't do, why, and what would change it");
+  add_context_flags(*app, *flags);
   add_json(*app, chosen);
   add_examples(*app, {{"gpuio doctor", "exit code 1 if something is a problem"},
                       {"gpuio doctor --json | jq '.findings[] | select(.level == \"problem\")'", "for scripts"}});
-  app->callback([&chosen] { chosen.run = [&chosen](const Shell& shell) { return doctor(shell, chosen.json); }; });
+  app->callback([flags, &chosen] {
+    chosen.run = [flags, &chosen](const Shell& shell) { return doctor(shell, *flags, chosen.json); };
+  });
 }
 
 }  // namespace gpuio::cli

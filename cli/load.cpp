@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
 #include "cli/commands.h"
@@ -183,6 +184,7 @@ void add_load(CLI::App& root, Command& chosen) {
       ->capture_default_str();
   app->add_flag("!--no-verify", options->verify, "Don't read the bytes back and compare them with the files");
   app->add_flag("!--no-compare", options->compare, "Don't measure this machine's limit and a plain read loop");
+  add_context_flags(*app, options->context);
   add_no_progress(*app, options->progress);
   add_json(*app, chosen);
   add_examples(*app, {{"gpuio load model.safetensors", "a model into the first GPU, or the host"},

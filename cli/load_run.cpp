@@ -80,7 +80,7 @@ class Loader {
   Loader(const Shell& shell, const LoadOptions& options)
       : shell_(shell),
         options_(options),
-        context_(Context::create().value()),
+        context_(options.context.open()),
         device_(context_.device(options.device).value()),
         source_(open_source(context_, options.paths)) {
     memory_ = allocate_memory(device_, source_, memory_budget(device_, options.memory_bytes), batches_);

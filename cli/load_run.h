@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/context_flags.h"
 #include "cli/limits_probe.h"
 #include "cli/read_loop.h"
 #include "cli/shell.h"
@@ -15,6 +16,7 @@
 namespace gpuio::cli {
 
 struct LoadOptions {
+  ContextFlags context;
   std::vector<std::string> paths;
   std::string device = "auto";
   std::string cache = "auto";

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 

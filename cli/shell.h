@@ -3,13 +3,19 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "cli/exit_code.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
+
+// Only the files that describe command lines need all of CLI11, which is slow to compile.
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace gpuio::cli {
 

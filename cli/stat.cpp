@@ -7,10 +7,12 @@
 #include <memory>
 #include <optional>
 
+#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include "cli/commands.h"
+#include "cli/context_flags.h"
 #include "cli/json.h"
 #include "cli/source.h"
 #include "cli/table.h"
@@ -21,6 +23,7 @@ namespace gpuio::cli {
 namespace {
 
 struct StatOptions {
+  ContextFlags context;
   std::vector<std::string> uris;
   bool tensors = false;
 };
@@ -142,7 +145,7 @@ Json json_of(const Subject& subject) {
 }
 
 ExitCode stat(const Shell& shell, const StatOptions& options, bool json) {
-  const Context context = Context::create().value();
+  const Context context = options.context.open();
   Json list = Json::array();
   for (const std::string& uri : options.uris) {
     const Subject subject = look_at(context, uri);
@@ -163,6 +166,7 @@ void add_stat(CLI::App& root, Command& chosen) {
   CLI::App* app = root.add_subcommand("stat", "Say what a store is: size, format, tensors, how much is in memory");
   app->add_option("uris", options->uris, "URIs or paths; a folder or an index is one model")->required()->type_name("URI");
   app->add_flag("--tensors", options->tensors, "List every tensor");
+  add_context_flags(*app, options->context);
   add_json(*app, chosen);
   add_examples(*app, {{"gpuio stat model.safetensors --tensors", "names, types and shapes"},
                       {"gpuio stat data.bin --json | jq '.subjects[0].resident_bytes'", "how much the page cache holds"}});

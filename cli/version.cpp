@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `gpuio version` and `gpuio --version`.
 
+#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
 #include "cli/commands.h"
