@@ -24,7 +24,7 @@ GPUIO_KERNEL_BODY void copy_units(const Policy& policy, const std::byte* source,
   auto* to = reinterpret_cast<Unit*>(destination);
   GPUIO_ONE_STEP_A_TURN
   for (std::uint64_t base = policy.lane(); base < count; base += std::uint64_t{kInFlight} * Policy::kLanes) {
-    Unit loaded[kInFlight];
+    Unit loaded[kInFlight] = {};
     for (unsigned k = 0; k < kInFlight; ++k) {
       const std::uint64_t i = base + std::uint64_t{k} * Policy::kLanes;
       if (i < count) loaded[k] = from[i];
