@@ -47,8 +47,9 @@ class Settings {
   /// The defaults; reads neither file nor environment.
   Settings();
 
-  /// Reads file and environment. Fails, naming file and line or the variable, with `invalid_argument` (not TOML, an
-  /// unknown key, with the nearest there is, a wrong type), `out_of_range`, `not_found` or `permission_denied` (the file).
+  /// Reads file and environment. Fails, naming file and line or the variable, with `invalid_argument` (not TOML; an
+  /// unknown key, with the nearest there is; a wrong type), `out_of_range`, or for the file itself `not_found` and
+  /// `permission_denied`.
   [[nodiscard]] static Result<Settings> load(const SettingsOptions& options = {});
 
   /// Sets one from text: `set("local.queue_depth_max", "128")`. Fails with `invalid_argument` (unknown key, with the

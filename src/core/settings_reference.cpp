@@ -11,8 +11,8 @@ constexpr std::string_view kIntroduction =
 # Settings
 
 A setting's value is the last of: its default, a file, the environment, the program (`Settings::set`). The file is the
-one that `GPUIO_CONFIG` or `--config` names, else the first there is of `$XDG_CONFIG_HOME/gpuio/config.toml` (`~/.config`
-if unset) and `/etc/gpuio/config.toml`. It is TOML:
+one that `GPUIO_CONFIG` or `--config` names, else the first there is of `$XDG_CONFIG_HOME/gpuio/config.toml`
+(`~/.config` if unset) and `/etc/gpuio/config.toml`. It is TOML:
 
 ```toml
 [memory]
