@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "core/spi/storage.h"
+
+namespace gpuio::local {
+
+/// The operating system's files (Linux). Stateless; thread safety: all members.
+[[nodiscard]] std::shared_ptr<spi::FileSystem> make_posix_file_system();
+
+}  // namespace gpuio::local
