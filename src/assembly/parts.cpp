@@ -4,18 +4,26 @@
 #include "assembly/kernels/host_kernels.h"
 #include "core/context_state.h"
 #include "core/settings_values.h"
+#include "device/cuda/driver.h"
 #include "device/host/driver.h"
 #include "engine/local/local_engine.h"
+#include "engine/local/system_engine.h"
 
 namespace gpuio::assembly {
 
 core::Parts parts() {
   core::Parts parts;
   parts.devices.push_back([](const spi::EngineHost& host) -> std::unique_ptr<spi::DeviceDriver> {
+    if (host.settings.device_cuda == "off") return nullptr;
+    cuda::LoadOptions options;
+    options.library = host.settings.device_cuda_library;
+    return std::make_unique<cuda::Driver>(std::move(options));
+  });
+  parts.devices.push_back([](const spi::EngineHost& host) -> std::unique_ptr<spi::DeviceDriver> {
     return std::make_unique<host::Driver>(host.executor, static_cast<int>(host.settings.device_host_count), host_kernels());
   });
   parts.engines.push_back([](const spi::EngineHost& host) -> std::unique_ptr<spi::Engine> {
-    return local::make_engine(host, local::system_options(host.settings));
+    return local::make_engine(host, local::system_options());
   });
   return parts;
 }

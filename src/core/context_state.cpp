@@ -102,7 +102,9 @@ Status ContextState::add_parts(const Parts& parts) {
   const spi::EngineHost host{*executor_, values_};
   for (const auto& make : parts.engines) engines_.push_back(keep_alive(make(host), executor_));
   for (const auto& engine : engines_) executor_->attach(*engine);
-  for (const auto& make : parts.devices) drivers_.push_back(keep_alive(make(host), executor_));
+  for (const auto& make : parts.devices) {
+    if (auto driver = make(host)) drivers_.push_back(keep_alive(std::move(driver), executor_));
+  }
   return {};
 }
 
