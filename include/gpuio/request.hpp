@@ -49,7 +49,7 @@ struct TransferOptions {
   Completion completion = Completion::visible;
 
   /// Reports `deadline_exceeded` after this long even if the device never answers; unset: request.timeout_ns of the settings.
-  std::optional<Duration> timeout;
+  std::optional<Duration> timeout = std::nullopt;
 
   /// Starts after the work queued there, and later work there waits for it; the host never blocks.
   /// Must be of the memory's device. A capturing stream is an error: use a Launch.
