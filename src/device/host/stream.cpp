@@ -17,13 +17,9 @@ constexpr std::uint64_t kStopLookNs = 1'000'000;
 
 }  // namespace
 
-void Stream::push(Operation operation) {
-  Graph one;
-  one.push_back(std::move(operation));
-  push_all(one);
-}
+void Stream::push(const Operation& operation) { push_all({&operation, 1}); }
 
-void Stream::push_all(const Graph& operations) {
+void Stream::push_all(std::span<const Operation> operations) {
   if (operations.empty()) return;
   {
     std::lock_guard lock(mutex_);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 
 #include "core/spi/executor.h"
 #include "device/host/mark.h"
@@ -23,9 +24,9 @@ class Stream final : public spi::Task, public std::enable_shared_from_this<Strea
   Stream(spi::Executor& executor, WordWatch& words) : executor_(executor), words_(words) {}
 
   /// Queues an operation, or records it while capturing.
-  void push(Operation operation);
+  void push(const Operation& operation);
   /// As push of each, with nothing of other threads in between.
-  void push_all(const Graph& operations);
+  void push_all(std::span<const Operation> operations);
 
   [[nodiscard]] Status begin_capture();
   [[nodiscard]] Result<std::unique_ptr<Graph>> end_capture();
