@@ -17,14 +17,17 @@ namespace gpuio::core {
 
 static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
 
-/// Sleeps while `word` is `value`, until `deadline_ns` of CLOCK_MONOTONIC. May return early; false if it is past the deadline.
-inline bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t value, std::uint64_t deadline_ns) noexcept {
+/// Sleeps while `word` is `value`, until `deadline_ns` of CLOCK_MONOTONIC. May return early; false if it is past the
+/// deadline.
+inline bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t value,
+                       std::uint64_t deadline_ns) noexcept {
   timespec deadline{};
   deadline.tv_sec = static_cast<time_t>(deadline_ns / 1'000'000'000);
   deadline.tv_nsec = static_cast<long>(deadline_ns % 1'000'000'000);
   const timespec* until = deadline_ns == std::numeric_limits<std::uint64_t>::max() ? nullptr : &deadline;
   // The plain FUTEX_WAIT takes a span of time, this one a point of it.
-  const long result = ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, value, until, nullptr, FUTEX_BITSET_MATCH_ANY);
+  const long result =
+      ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, value, until, nullptr, FUTEX_BITSET_MATCH_ANY);
   return result == 0 || errno != ETIMEDOUT;
 }
 

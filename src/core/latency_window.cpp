@@ -11,8 +11,8 @@ namespace {
 constexpr std::uint64_t kEpochNs = 10'000'000;
 constexpr double kNewestShare = 0.3;
 
-/// Behind a full window every latency is one of queueing. So when high-priority traffic comes, and now and then while it
-/// lasts, the window is kept at its least for so many runs.
+/// Behind a full window every latency is one of queueing. So when high-priority traffic comes, and now and then while
+/// it lasts, the window is kept at its least for so many runs.
 constexpr std::uint64_t kProbeEveryNs = 10'000'000'000;
 constexpr unsigned kProbeRuns = 8;
 
@@ -27,8 +27,8 @@ void LatencyWindow::high_priority_seen(std::uint64_t now_ns) noexcept {
 std::uint64_t LatencyWindow::limit_bytes(std::uint64_t now_ns) const noexcept {
   if (!is_shared(now_ns)) return options_.bytes_max;
   if (probing_ || bytes_per_ns_ <= 0) return std::min(options_.bytes_min, options_.bytes_max);
-  // Little's law: what is in flight takes as long as the disk needs to complete that much. Twice the quickest, so that a
-  // window too small for the disk doubles with each epoch instead of confirming itself.
+  // Little's law: what is in flight takes as long as the disk needs to complete that much. Twice the quickest, so that
+  // a window too small for the disk doubles with each epoch instead of confirming itself.
   const double target_ns = static_cast<double>(std::max(options_.target_ns, 2 * quickest_ns_));
   const double bytes = std::min(bytes_per_ns_ * target_ns, static_cast<double>(options_.bytes_max));
   return std::min(std::max(static_cast<std::uint64_t>(bytes), options_.bytes_min), options_.bytes_max);

@@ -7,9 +7,10 @@ namespace gpuio::core {
 
 /// Decides how many bytes of bulk traffic may be in flight on one disk or link.
 ///
-/// Alone, bulk gets the full depth. While high-priority traffic has been seen lately, it gets what the disk was measured to
-/// complete within `target_ns`: a small read then waits that long behind it, and no longer. Where even a lightly loaded
-/// disk takes longer than that, the target gives way, or bulk would starve without helping anybody. Not thread-safe.
+/// Alone, bulk gets the full depth. While high-priority traffic has been seen lately, it gets what the disk was
+/// measured to complete within `target_ns`: a small read then waits that long behind it, and no longer. Where even a
+/// lightly loaded disk takes longer than that, the target gives way, or bulk would starve without helping anybody. Not
+/// thread-safe.
 class LatencyWindow {
  public:
   struct Options {

@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::uint64_t kSaturated = std::numeric_limits<std::uint64_t>::max();
 
-std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) noexcept { return a > kSaturated - b ? kSaturated : a + b; }
+std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) noexcept {
+  return a > kSaturated - b ? kSaturated : a + b;
+}
 
 std::uint64_t saturating_multiply(std::uint64_t a, std::uint64_t b) noexcept {
   return b != 0 && a > kSaturated / b ? kSaturated : a * b;

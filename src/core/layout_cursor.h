@@ -10,9 +10,9 @@ namespace gpuio::core {
 
 /// Walks two Layouts of equal size side by side and yields the pieces that are contiguous in both.
 ///
-/// Neighbouring extents that touch on both sides come out as one piece. Each piece costs the same wherever it lies in the
-/// list, and nothing is allocated. A copy is a saved position. Borrows the Layouts, which must outlive it and its copies.
-/// Not thread-safe.
+/// Neighbouring extents that touch on both sides come out as one piece. Each piece costs the same wherever it lies in
+/// the list, and nothing is allocated. A copy is a saved position. Borrows the Layouts, which must outlive it and its
+/// copies. Not thread-safe.
 class LayoutCursor {
  public:
   struct Piece {
@@ -48,7 +48,8 @@ class LayoutCursor {
   [[nodiscard]] Piece peek(std::uint64_t bytes_max) const noexcept { return LayoutCursor(*this).next(bytes_max); }
 
  private:
-  /// A position in one Layout: always at a byte, never at the end of an extent or in an empty one, unless all is passed.
+  /// A position in one Layout: always at a byte, never at the end of an extent or in an empty one, unless all is
+  /// passed.
   class Side {
    public:
     Side(const Layout& layout, std::uint64_t bytes) noexcept : layout_(&layout) {

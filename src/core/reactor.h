@@ -17,8 +17,8 @@ namespace gpuio::core {
 
 /// Polls the attached machines and sleeps until one of them needs it: what both executors have in common.
 ///
-/// Driven by one thread at a time, the one between `try_enter` and `leave`. `attach`, `detach`, `wake` and the questions
-/// about the driver: any thread, also from within a machine's poll.
+/// Driven by one thread at a time, the one between `try_enter` and `leave`. `attach`, `detach`, `wake` and the
+/// questions about the driver: any thread, also from within a machine's poll.
 class Reactor {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Reactor>> create(base::Clock& clock);

@@ -6,6 +6,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <filesystem>
@@ -14,6 +15,8 @@
 #include <new>
 #include <system_error>
 #include <utility>
+
+#include "core/numa.h"
 
 namespace gpuio::core {
 namespace {
@@ -63,7 +66,7 @@ sigset_t signals_to_block() noexcept {
 }
 
 void run_on_node(int node) noexcept {
-  if (node < 0 || ::numa_available() < 0 || node > ::numa_max_node()) return;
+  if (::numa_available() < 0 || !numa::exists(node)) return;
   const std::unique_ptr<bitmask, void (*)(bitmask*)> nodes(::numa_allocate_nodemask(), ::numa_free_nodemask);
   ::numa_bitmask_setbit(nodes.get(), static_cast<unsigned>(node));
   // Where it is refused, or leaves no core, the thread runs anywhere: slower, not wrong.

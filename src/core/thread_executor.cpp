@@ -21,7 +21,8 @@ Result<std::unique_ptr<ThreadExecutor>> ThreadExecutor::start(base::Clock& clock
   GPUIO_ASSIGN(executor->reactor_, Reactor::create(clock));
   GPUIO_ASSIGN(executor->pool_, WorkPool::start(options));
   executor->spins_ = usable_cores() >= kSpinCoresMin ? kSpins : 0;
-  GPUIO_ASSIGN(executor->thread_, start_thread("gpuio-reactor", options.numa_node, [self = executor.get()] { self->run(); }));
+  GPUIO_ASSIGN(executor->thread_,
+               start_thread("gpuio-reactor", options.numa_node, [self = executor.get()] { self->run(); }));
   return executor;
 }
 

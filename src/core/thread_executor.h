@@ -18,7 +18,8 @@ namespace gpuio::core {
 class ThreadExecutor final : public spi::Executor {
  public:
   /// `clock` must be the system's monotonic one and outlive the executor.
-  [[nodiscard]] static Result<std::unique_ptr<ThreadExecutor>> start(base::Clock& clock, const WorkPool::Options& options = {});
+  [[nodiscard]] static Result<std::unique_ptr<ThreadExecutor>> start(base::Clock& clock,
+                                                                     const WorkPool::Options& options = {});
 
   /// Runs what was posted, then stops. No machine may be attached any more, nobody may wait.
   ~ThreadExecutor() override;

@@ -98,8 +98,9 @@ void WorkPool::post(spi::Task& task) noexcept {
   wake_if_needed();
 }
 
-// Why no task is forgotten: whoever posts raises pending_ and then looks at searching_; whoever stops searching, to work
-// or to sleep, lowers searching_ and then looks at pending_. Both in one total order, so at least one sees the other.
+// Why no task is forgotten: whoever posts raises pending_ and then looks at searching_; whoever stops searching, to
+// work or to sleep, lowers searching_ and then looks at pending_. Both in one total order, so at least one sees the
+// other.
 void WorkPool::wake_if_needed() noexcept {
   if (pending_ <= searching_) return;
   Worker* sleeper = nullptr;

@@ -14,8 +14,8 @@ namespace gpuio::core {
 
 /// Work-stealing threads that run Tasks. Posting allocates nothing and wakes no more workers than there are tasks.
 ///
-/// A worker's own posts go to its own queue, others' are dealt round; a worker whose queue is empty takes from the others.
-/// Thread safety: `post` and `workers`, any thread.
+/// A worker's own posts go to its own queue, others' are dealt round; a worker whose queue is empty takes from the
+/// others. Thread safety: `post` and `workers`, any thread.
 class WorkPool {
  public:
   struct Options {
