@@ -29,6 +29,8 @@ function(gpuio_test name)
     PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL $<BOOL:${arg_SERIAL}>)
 endfunction()
 
+add_custom_target(fuzzers COMMENT "libFuzzer targets, in bin/fuzz")
+
 # gpuio_fuzz(<name> SOURCE <file> [LINK ...])
 #
 # A libFuzzer target `<name>` with its corpus in tests/corpus/<name>. Without GPUIO_FUZZ the same source is linked to
@@ -40,6 +42,7 @@ function(gpuio_fuzz name)
     add_executable(${name} ${arg_SOURCE})
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin/fuzz")
+    add_dependencies(fuzzers ${name})
   else()
     add_executable(${name} ${arg_SOURCE} "${PROJECT_SOURCE_DIR}/tests/replay_corpus.cpp")
     add_test(NAME ${name}.replay COMMAND ${name} "${corpus}")
