@@ -55,6 +55,7 @@ bool Planner::may_lend(const RequestState& request, const spi::Plan& plan, std::
 Decision Planner::decide(const RequestState& request, const ResolvedTransfer& transfer, std::uint64_t run_bytes_max) {
   Decision decision;
   decision.piece = request.cut->peek(options_.slab_bytes);
+  const std::uint64_t contiguous = decision.piece.bytes;
   if (request.operation == Operation::copy) {
     decision.carriage = Carriage::device_copy;
     decision.reason = "between two Regions that the copy engine reaches";
@@ -70,7 +71,8 @@ Decision Planner::decide(const RequestState& request, const ResolvedTransfer& tr
   if (plan.way == spi::Way::direct) {
     decision.alignment = plan.offset_alignment;
     decision.memory_alignment = plan.memory_alignment;
-    decide_direct(decision, transfer);
+    const bool goes_on = decision.piece.bytes < contiguous || contiguous == options_.slab_bytes;
+    decide_direct(decision, transfer, goes_on);
     if (request.operation == Operation::write && decision.carriage == Carriage::slab_copy &&
         (decision.piece.store_offset % decision.alignment != 0 || decision.piece.bytes % decision.alignment != 0)) {
       // An unaligned end can't be written around the cache without reading its neighbours first.
@@ -94,7 +96,7 @@ Decision Planner::decide(const RequestState& request, const ResolvedTransfer& tr
   return decision;
 }
 
-void Planner::decide_direct(Decision& decision, const ResolvedTransfer& transfer) const noexcept {
+void Planner::decide_direct(Decision& decision, const ResolvedTransfer& transfer, bool goes_on) const noexcept {
   LayoutCursor::Piece& piece = decision.piece;
   const std::uint64_t alignment = decision.alignment;
   const std::uint64_t head = piece.store_offset % alignment;
@@ -113,8 +115,10 @@ void Planner::decide_direct(Decision& decision, const ResolvedTransfer& transfer
     return;
   }
   decision.carriage = Carriage::slab_copy;
-  // End on a boundary where there is one, so that the next piece starts aligned; a slab holds the widened ends too.
-  piece.bytes = std::min<std::uint64_t>(piece.bytes, options_.slab_bytes - 2ULL * alignment);
+  // What goes on afterwards ends on a boundary, so that the next piece starts aligned; a slab holds the widened ends too.
+  const std::uint64_t room = options_.slab_bytes - 2 * alignment;
+  if (!goes_on && piece.bytes <= room) return;
+  piece.bytes = std::min(piece.bytes, room);
   const std::uint64_t end = base::align_down(piece.store_offset + piece.bytes, alignment);
   if (end > piece.store_offset) piece.bytes = end - piece.store_offset;
 }

@@ -46,7 +46,8 @@ class Planner {
   [[nodiscard]] const spi::Plan& plan(const RequestState& request, const ResolvedTransfer& transfer,
                                       const LayoutCursor::Piece& piece, CacheUse cache);
   [[nodiscard]] bool may_lend(const RequestState& request, const spi::Plan& plan, std::uint64_t bytes) const noexcept;
-  void decide_direct(Decision& decision, const ResolvedTransfer& transfer) const noexcept;
+  /// `goes_on`: the cursor's next piece will continue this one.
+  void decide_direct(Decision& decision, const ResolvedTransfer& transfer, bool goes_on) const noexcept;
 
   PlannerOptions options_;
   LoanBook& loans_;
