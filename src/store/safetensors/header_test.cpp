@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include <chrono>
+#include <ctime>
 #include <ostream>
 #include <string>
 
@@ -268,7 +268,8 @@ TEST(SafetensorsHeader, RefusesMoreThanAMillionEntries) {
   EXPECT_THAT(over.error().to_string(), HasSubstr("more than 1048576 entries"));
 }
 
-// The bound is generous because tests share machines; a release build on an idle core takes about a third of a second.
+// Processor time, because tests share machines: a release build takes a third of a second. The bound leaves room for
+// sanitizers and old machines, and none for work that grows with the square of the tensors.
 TEST(SafetensorsHeader, ParsesTheLargestHeaderInSeconds) {
   std::string json = "{";
   std::uint64_t tensors = 0;
@@ -277,13 +278,13 @@ TEST(SafetensorsHeader, ParsesTheLargestHeaderInSeconds) {
     ++tensors;
   }
   json.back() = '}';
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   const Result<Header> header = parse(json, tensors);
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   ASSERT_TRUE(header) << header.error().to_string();
   EXPECT_EQ(header->tensors.size(), tensors);
-  RecordProperty("seconds", std::to_string(elapsed.count()));
-  EXPECT_LT(elapsed.count(), 10.0) << tensors << " tensors";
+  RecordProperty("seconds", std::to_string(seconds));
+  EXPECT_LT(seconds, 5.0) << tensors << " tensors";
 }
 
 }  // namespace
