@@ -22,7 +22,9 @@ TEST_F(DeviceMemory, SaysWhatTheDeviceIs) {
   const MemoryUse use = device().memory_use().value();
   EXPECT_GT(use.free_bytes, 0U);
   EXPECT_LE(use.free_bytes, use.total_bytes);
-  EXPECT_EQ(use.total_bytes, device().info().memory_bytes);
+  // A driver may keep some of the memory that the hardware has.
+  const auto memory_bytes = static_cast<double>(device().info().memory_bytes);
+  EXPECT_NEAR(static_cast<double>(use.total_bytes), memory_bytes, memory_bytes / 20);
 }
 
 TEST_F(DeviceMemory, EveryMissingAbilityHasAReason) {

@@ -79,7 +79,7 @@ TEST(Lanes, ShiftedLoadsStayInsideThePagesOfTheSource) {
 
 TEST(Lanes, RowsOfEveryUnitMove) {
   base::Random random(2);
-  for (const std::uint64_t row_bytes : {1, 3, 4, 8, 12, 16, 24, 100, 656, 2048, 5000}) {
+  for (const std::uint64_t row_bytes : {1U, 3U, 4U, 8U, 12U, 16U, 24U, 100U, 656U, 2048U, 5000U}) {
     const auto table = random_bytes(random, row_bytes * 20);
     std::vector<std::byte> packed(row_bytes * 10);
     std::vector<std::byte> expected(row_bytes * 10);

@@ -196,7 +196,8 @@ Status Device::synchronize_event(spi::EventHandle event) {
 }
 
 Status Device::begin_capture(spi::StreamHandle stream) {
-  if (stream == nullptr) return null_argument("stream");
+  GPUIO_ASSIGN(const bool already, capturing(stream));
+  if (already) return Status(Code::invalid_argument, "the stream is being captured already");
   return status_of(table_, table_.begin_capture(device_, stream), "beginning a capture");
 }
 
