@@ -60,7 +60,7 @@ std::vector<std::string> command_words(const CLI::App& app) {
 std::string explain(const CLI::App& root, const CLI::ParseError& error) {
   const CLI::App& app = deepest(root);
   const std::vector<std::string> unknown = root.remaining(true);
-  if (unknown.empty()) return error.what();
+  if (unknown.empty()) return command_words(app).empty() ? error.what() : "no command given";
   const std::string word = unknown.front().substr(0, unknown.front().find('='));
   if (word.starts_with('-')) return fmt::format("unknown option '{}'{}", word, did_you_mean(word, option_words(app)));
   const std::vector<std::string> commands = command_words(app);

@@ -51,7 +51,8 @@ OptionInfo describe(const CLI::Option& option) {
   info.takes_value = option.get_items_expected_max() > 0;
   info.repeats = option.get_items_expected_max() > 1;
   const std::string type = option.get_type_name();
-  info.files = std::ranges::find(kFileTypes, type) != kFileTypes.end();
+  const std::string takes = type.empty() ? option.get_single_name() : type;
+  info.files = std::ranges::find(kFileTypes, takes) != kFileTypes.end();
   if (info.takes_value && type.find('|') != std::string::npos) info.choices = split(type, '|');
   return info;
 }
@@ -212,7 +213,7 @@ std::string fish_completion(const CLI::App& root) {
 void add_completion(CLI::App& root, Command& chosen) {
   const auto kind = std::make_shared<std::string>();
   CLI::App* app = root.add_subcommand("completion", "Print a shell's completion script");
-  add_choice(*app, "shell", *kind, {"bash", "zsh", "fish"}, "The shell")->required();
+  add_choice(*app, "SHELL", *kind, {"bash", "zsh", "fish"}, "The shell")->required();
   add_examples(*app, {{"source <(gpuio completion bash)", "for this shell"},
                       {"gpuio completion fish > ~/.config/fish/completions/gpuio.fish", "for good"}});
   app->callback([kind, &root, &chosen] {

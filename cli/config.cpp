@@ -91,7 +91,7 @@ void add_show(CLI::App& config, Command& chosen) {
 void add_check(CLI::App& config, Command& chosen) {
   const auto file = std::make_shared<std::string>();
   CLI::App* app = config.add_subcommand("check", "Check a file of settings: keys, types and ranges");
-  app->add_option("file", *file, "A TOML file")->required()->type_name("FILE");
+  app->add_option("FILE", *file, "A TOML file")->required()->type_name("");
   add_json(*app, chosen);
   add_examples(*app, {{"gpuio config check ~/.config/gpuio/config.toml", "exit code 1 and the line, if something is wrong"}});
   app->callback([file, &chosen] {

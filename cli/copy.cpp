@@ -206,10 +206,10 @@ ExitCode copy(const Shell& shell, const CopyOptions& options, bool json) {
 void add_copy(CLI::App& root, Command& chosen) {
   const auto options = std::make_shared<CopyOptions>();
   CLI::App* app = root.add_subcommand("copy", "Copy a store to a store, all or nothing and durable");
-  app->add_option("source", options->source, "URI or path to read")->required()->type_name("SRC");
-  app->add_option("destination", options->destination, "URI or path to write; takes the place of what is there")
+  app->add_option("SRC", options->source, "URI or path to read")->required()->type_name("");
+  app->add_option("DST", options->destination, "URI or path to write; takes the place of what is there")
       ->required()
-      ->type_name("DST");
+      ->type_name("");
   app->add_flag("--in-place", options->in_place,
                 "Write into DST as it is (a block device) and keep what lies beyond SRC's length");
   app->add_flag("--verify", options->verify, "Read both again afterwards and compare every byte");

@@ -167,23 +167,25 @@ ExitCode load(const Shell& shell, const LoadOptions& options, bool json) {
 void add_load(CLI::App& root, Command& chosen) {
   const auto options = std::make_shared<LoadOptions>();
   CLI::App* app = root.add_subcommand("load", "Stream files into device memory, verify every byte, and say how fast it was");
-  app->add_option("paths", options->paths, "Files and folders (every regular file below); safetensors load as tensors")
+  app->add_option("PATH", options->paths, "Files and folders (every regular file below); safetensors load as tensors")
       ->required()
-      ->type_name("PATH");
+      ->type_name("");
   app->add_option("-d,--device", options->device, "auto: the first accelerator that works, else the host")
       ->type_name("auto|host|cuda:0")
       ->capture_default_str();
   add_choice(*app, "--cache", options->cache, {"auto", "cached", "direct"},
              "Through the page cache, past it (O_DIRECT), or whichever is faster for each part");
   app->add_option("--memory", options->memory_bytes, "Use at most this much device memory; more is loaded in batches")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(CLI::AsSizeValue(true).description(""))
       ->type_name("SIZE");
   app->add_option("--repeat", options->repeat, "Load this often and report the median")
       ->check(CLI::Range(1U, 1000U).description(""))
       ->type_name("N")
       ->capture_default_str();
-  app->add_flag("!--no-verify", options->verify, "Don't read the bytes back and compare them with the files");
-  app->add_flag("!--no-compare", options->compare, "Don't measure this machine's limit and a plain read loop");
+  app->add_flag_callback("--no-verify", [options] { options->verify = false; },
+                         "Don't read the bytes back and compare them with the files");
+  app->add_flag_callback("--no-compare", [options] { options->compare = false; },
+                         "Don't measure this machine's limit and a plain read loop");
   add_context_flags(*app, options->context);
   add_no_progress(*app, options->progress);
   add_json(*app, chosen);

@@ -39,7 +39,7 @@ void add_json(CLI::App& app, Command& command) {
 }
 
 void add_no_progress(CLI::App& app, bool& progress) {
-  app.add_flag("!--no-progress", progress, "Draw no progress bar; there is none without a terminal anyway");
+  app.add_flag_callback("--no-progress", [&progress] { progress = false; }, "Draw no progress bar; there is none without a terminal anyway");
 }
 
 void add_examples(CLI::App& app, const std::vector<std::pair<std::string, std::string>>& examples) {

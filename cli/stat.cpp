@@ -164,7 +164,7 @@ ExitCode stat(const Shell& shell, const StatOptions& options, bool json) {
 void add_stat(CLI::App& root, Command& chosen) {
   const auto options = std::make_shared<StatOptions>();
   CLI::App* app = root.add_subcommand("stat", "Say what a store is: size, format, tensors, how much is in memory");
-  app->add_option("uris", options->uris, "URIs or paths; a folder or an index is one model")->required()->type_name("URI");
+  app->add_option("URI", options->uris, "URIs or paths; a folder or an index is one model")->required()->type_name("");
   app->add_flag("--tensors", options->tensors, "List every tensor");
   add_context_flags(*app, options->context);
   add_json(*app, chosen);
