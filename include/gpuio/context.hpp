@@ -31,9 +31,10 @@ enum class Drive : std::uint8_t {
   caller,   ///< Nobody but `Context::poll` and blocking waits, on the threads that call them. No thread is started.
 };
 
+/// How a Context is made.
 struct ContextOptions {
   Settings settings = Settings::load().value();  ///< Default: file and environment, see settings.hpp.
-  Drive drive = Drive::threads;
+  Drive drive = Drive::threads;                  ///< Who drives the work.
 };
 
 class Batch;
@@ -46,38 +47,45 @@ class Context {
  public:
   /// Ready in milliseconds: accelerators are opened when first asked for. Fails with `invalid_argument` (settings).
   [[nodiscard]] static Result<Context> create();
-  [[nodiscard]] static Result<Context> create(const ContextOptions& options);
+  [[nodiscard]] static Result<Context> create(const ContextOptions& options);  ///< As above, with options.
 
-  /// Opens a store. A plain path means `file://`. Fails with `not_found`, `permission_denied`, `invalid_argument` (names
-  /// the URI's part; a directory; an unknown parameter), `unsupported` (scheme, with those there are).
+  /// Opens a store. A plain path means `file://`. Fails with `not_found`, `permission_denied`, `invalid_argument`
+  /// (names the URI's part; a directory; an unknown parameter), `unsupported` (scheme, with those there are).
   [[nodiscard]] Result<Store> open(std::string_view uri, const OpenOptions& options = {}) const;
 
-  /// "host", "cuda:1", or "auto": the first accelerator that works, else the host. Fails with `not_found` and the reason.
+  /// "host", "cuda:1", or "auto": the first accelerator that works, else the host. Fails with `not_found` and the
+  /// reason.
   [[nodiscard]] Result<Device> device(std::string_view name) const;
   /// Every device that can be opened; opens none.
   [[nodiscard]] std::vector<std::string> device_names() const;
 
   /// Reads the store from its start into all of `destination`. Started when it returns; nothing has blocked.
   ///
-  /// Fails at once with `out_of_range` (the store is shorter; offsets overflow), `invalid_argument` (zero bytes, sizes of
-  /// the two sides differ, capturing stream), `stale` (a freed Buffer), `closed`, `would_block` (scheduler.queue_depth_max
-  /// reached). What fails later is in Request::failures, by part. Cost: one allocation, none per extent; a small read of
-  /// bytes in memory is done before this returns.
-  [[nodiscard]] Result<Request> read(const Store& store, const Slice& destination, const TransferOptions& options = {}) const;
+  /// Fails at once with `out_of_range` (the store is shorter; offsets overflow), `invalid_argument` (zero bytes, sizes
+  /// of the two sides differ, capturing stream), `stale` (a freed Buffer), `closed`, `would_block`
+  /// (scheduler.queue_depth_max reached). What fails later is in Request::failures, by part. Cost: one allocation, none
+  /// per extent; a small read of bytes in memory is done before this returns.
+  [[nodiscard]] Result<Request> read(const Store& store, const Slice& destination,
+                                     const TransferOptions& options = {}) const;
   /// Reads `extents`, packed in their order, into `destination`.
   [[nodiscard]] Result<Request> read(const Store& store, const Layout& extents, const Slice& destination,
                                      const TransferOptions& options = {}) const;
   /// Reads any number of transfers, of one or many stores, as one Request.
   [[nodiscard]] Result<Request> read(std::span<const Transfer> transfers, const TransferOptions& options = {}) const;
 
-  /// As read, the other way. Extents of one Request that overlap leave either's bytes. Writing past the end grows a store.
-  [[nodiscard]] Result<Request> write(const Store& store, const Slice& source, const TransferOptions& options = {}) const;
+  /// As read, the other way. Extents of one Request that overlap leave either's bytes. Writing past the end grows a
+  /// store.
+  [[nodiscard]] Result<Request> write(const Store& store, const Slice& source,
+                                      const TransferOptions& options = {}) const;
+  /// Writes `source` to `extents`, in their order.
   [[nodiscard]] Result<Request> write(const Store& store, const Layout& extents, const Slice& source,
                                       const TransferOptions& options = {}) const;
+  /// As read of transfers.
   [[nodiscard]] Result<Request> write(std::span<const Transfer> transfers, const TransferOptions& options = {}) const;
 
   /// Copies between two Slices of equal size on any devices; they may not overlap.
-  [[nodiscard]] Result<Request> copy(const Slice& source, const Slice& destination, const TransferOptions& options = {}) const;
+  [[nodiscard]] Result<Request> copy(const Slice& source, const Slice& destination,
+                                     const TransferOptions& options = {}) const;
 
   /// Collects Requests that are then queued together: one hand-over for all.
   [[nodiscard]] Batch batch() const;
@@ -89,11 +97,12 @@ class Context {
 
   /// Changes a reloadable setting while running (bandwidth limits, queue depths, log level). Fails as Settings::set.
   [[nodiscard]] Status set(std::string_view key, std::string_view value) const;
-  [[nodiscard]] Settings settings() const;
+  [[nodiscard]] Settings settings() const;  ///< As they are now.
 
-  [[nodiscard]] Statistics statistics() const;
+  [[nodiscard]] Statistics statistics() const;  ///< A reading of all counters.
 
-  /// What this machine can and can't do for us, each with the reason. Probes; takes up to some 100 ms, opens accelerators.
+  /// What this machine can and can't do for us, each with the reason. Probes; takes up to some 100 ms, opens
+  /// accelerators.
   [[nodiscard]] std::vector<Finding> diagnose() const;
 
   [[nodiscard]] const std::shared_ptr<core::ContextState>& state() const noexcept { return state_; }
@@ -110,16 +119,19 @@ class Batch {
   /// As Context::read and write, but nothing starts before submit. The Request is returned unstarted.
   [[nodiscard]] Result<Request> read(const Store& store, const Layout& extents, const Slice& destination,
                                      const TransferOptions& options = {});
+  /// As Context::write; not started either.
   [[nodiscard]] Result<Request> write(const Store& store, const Layout& extents, const Slice& source,
                                       const TransferOptions& options = {});
-  /// Queues all of them, or none (`would_block`, they stay in the Batch). The Batch is empty then and may be used again.
+  /// Queues all of them, or none (`would_block`, they stay in the Batch). The Batch is empty then and may be used
+  /// again.
   [[nodiscard]] Status submit();
-  [[nodiscard]] std::size_t size() const noexcept;
+  [[nodiscard]] std::size_t size() const noexcept;  ///< Requests not yet submitted.
 
  private:
   friend class Context;
   explicit Batch(std::shared_ptr<core::ContextState> state) : state_(std::move(state)) {}
-  [[nodiscard]] Result<Request> add(core::Operation operation, const Transfer& transfer, const TransferOptions& options);
+  [[nodiscard]] Result<Request> add(core::Operation operation, const Transfer& transfer,
+                                    const TransferOptions& options);
 
   std::shared_ptr<core::ContextState> state_;
   std::vector<Request> requests_;

@@ -19,7 +19,8 @@ class RegionPin;
 /// What a Region is made of. What can be done with it is asked with Ability, never inferred from the kind.
 enum class RegionKind : std::uint8_t {
   device,  ///< The accelerator's own memory; on the host device, ordinary memory.
-  pinned,  ///< Host memory that copy engines and the kernel's io_uring may use at any time; counts against the pinned budget's report.
+  pinned,  ///< Host memory that copy engines and the kernel's io_uring may use at any time; counts against the pinned
+           ///< budget's report.
   mapped,  ///< Host memory that kernels read in rows at the link's rate.
   user,    ///< Memory that the caller owns and only lends (Device::wrap).
 };
@@ -28,29 +29,29 @@ std::string_view to_string(RegionKind kind) noexcept;
 
 /// Something that a Region, a device or an engine may or may not be able to do.
 enum class Ability : std::uint8_t {
-  host_load_store,      ///< Host code may read and write it through a pointer.
-  device_load_store,    ///< Kernels of its device may.
-  device_copy,          ///< The device's copy engine may read and write it.
-  storage_fixed,        ///< The kernel's io_uring takes it as a fixed buffer.
-  host_atomics,         ///< Atomic operations by host code.
-  device_atomics,       ///< Atomic operations by kernels.
-  mapped_regions,       ///< The device offers Regions of kind `mapped`.
-  pinned_regions,       ///< The device offers Regions of kind `pinned`.
-  register_read_only,   ///< The device can register a file's own pages without write access.
-  stream_wait_word,     ///< A stream can wait for a word in host memory without a host thread.
-  graphs,               ///< Streams can be captured and replayed.
-  peer_copy,            ///< Copies between any two devices of this kind.
-  dmabuf_export,        ///< Memory can be exported as a dma-buf.
-  storage_peer_to_peer, ///< Storage can write device memory without passing host memory.
-  trace_ranges,         ///< Ranges appear in the vendor's profiler (NVTX).
+  host_load_store,       ///< Host code may read and write it through a pointer.
+  device_load_store,     ///< Kernels of its device may.
+  device_copy,           ///< The device's copy engine may read and write it.
+  storage_fixed,         ///< The kernel's io_uring takes it as a fixed buffer.
+  host_atomics,          ///< Atomic operations by host code.
+  device_atomics,        ///< Atomic operations by kernels.
+  mapped_regions,        ///< The device offers Regions of kind `mapped`.
+  pinned_regions,        ///< The device offers Regions of kind `pinned`.
+  register_read_only,    ///< The device can register a file's own pages without write access.
+  stream_wait_word,      ///< A stream can wait for a word in host memory without a host thread.
+  graphs,                ///< Streams can be captured and replayed.
+  peer_copy,             ///< Copies between any two devices of this kind.
+  dmabuf_export,         ///< Memory can be exported as a dma-buf.
+  storage_peer_to_peer,  ///< Storage can write device memory without passing host memory.
+  trace_ranges,          ///< Ranges appear in the vendor's profiler (NVTX).
 };
 
 std::string_view to_string(Ability ability) noexcept;
 
 /// The answer to "can you?": yes, or no with the reason.
 struct Capability {
-  bool available = false;
-  std::string reason;  ///< Why not, and what would change it; empty or a remark where available.
+  bool available = false;  ///< Yes or no.
+  std::string reason;      ///< Why not, and what would change it; empty or a remark where available.
 
   explicit operator bool() const noexcept { return available; }
 };
@@ -59,20 +60,20 @@ class Pin;
 
 /// Borrows part of a Region: what transfers read and write. Copyable, cheap.
 ///
-/// Does not keep the Region alive: once the Buffer is freed, every use of the Slice fails with `stale` (generations catch
-/// that also after the addresses were given out again). A Request holds the Region from the call on, so freeing the Buffer
-/// while a Request runs is safe. Thread safety: as a pointer and a length.
+/// Does not keep the Region alive: once the Buffer is freed, every use of the Slice fails with `stale` (generations
+/// catch that also after the addresses were given out again). A Request holds the Region from the call on, so freeing
+/// the Buffer while a Request runs is safe. Thread safety: as a pointer and a length.
 class Slice {
  public:
   Slice() = default;
 
-  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }  ///< In bytes.
 
   /// The address in the unified address space; null when empty or stale. Host code may dereference it only where
   /// `can(Ability::host_load_store)`. Valid while the Region is; take a Pin to be sure of that.
   [[nodiscard]] std::byte* data() const noexcept;
 
-  [[nodiscard]] Capability can(Ability ability) const;
+  [[nodiscard]] Capability can(Ability ability) const;  ///< What can be done with it, with the reason where not.
 
   /// A part of this part. Fails with `out_of_range` unless `offset + length <= size()`.
   [[nodiscard]] Result<Slice> slice(std::uint64_t offset, std::uint64_t length) const;
@@ -96,8 +97,8 @@ class Slice {
 class Pin {
  public:
   Pin() = default;
-  [[nodiscard]] std::byte* data() const noexcept { return data_; }
-  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  [[nodiscard]] std::byte* data() const noexcept { return data_; }     ///< Valid while this Pin lives.
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }  ///< In bytes.
   [[nodiscard]] explicit operator bool() const noexcept { return hold_ != nullptr; }
 
  private:
@@ -109,20 +110,20 @@ class Pin {
 
 /// Owns a Region. Movable, not copyable; the destructor frees it.
 ///
-/// Freeing waits for nothing: Requests that still use the Region hold it until they are quiet, and the memory goes back to
-/// the system then. Thread safety: const members from any thread; free and destruction from one.
+/// Freeing waits for nothing: Requests that still use the Region hold it until they are quiet, and the memory goes back
+/// to the system then. Thread safety: const members from any thread; free and destruction from one.
 class Buffer {
  public:
   Buffer() = default;
   Buffer(Buffer&&) noexcept = default;
-  Buffer& operator=(Buffer&&) noexcept;
+  Buffer& operator=(Buffer&&) noexcept;  ///< Frees what it owned.
   ~Buffer();
 
-  [[nodiscard]] std::uint64_t size() const noexcept;
-  [[nodiscard]] std::byte* data() const noexcept;  ///< As Slice::data.
-  [[nodiscard]] RegionKind kind() const noexcept;
+  [[nodiscard]] std::uint64_t size() const noexcept;            ///< In bytes.
+  [[nodiscard]] std::byte* data() const noexcept;               ///< As Slice::data.
+  [[nodiscard]] RegionKind kind() const noexcept;               ///< What it is made of.
   [[nodiscard]] std::string_view device_name() const noexcept;  ///< "host", "cuda:0"
-  [[nodiscard]] Capability can(Ability ability) const;
+  [[nodiscard]] Capability can(Ability ability) const;  ///< What can be done with it, with the reason where not.
 
   /// The whole Buffer; so a Buffer goes wherever a Slice is asked for.
   operator Slice() const;  // NOLINT(google-explicit-constructor)

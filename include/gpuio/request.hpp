@@ -25,7 +25,8 @@ class ContextState;
 
 using Duration = std::chrono::nanoseconds;
 
-/// Which queue a Request waits in. Higher classes go first and keep lower ones' bytes in flight bounded by measured latency.
+/// Which queue a Request waits in. Higher classes go first and keep lower ones' bytes in flight bounded by measured
+/// latency.
 enum class Priority : std::uint8_t { background, bulk, high };
 
 /// What has happened when a Request reports success.
@@ -38,24 +39,26 @@ enum class Completion : std::uint8_t {
 
 /// Bytes of one Store paired with bytes of one Slice; both sides name the same number of bytes.
 struct Transfer {
-  Store store;
+  Store store;       ///< Where the bytes are, or go.
   Layout extents;    ///< In the store; default: from its start, as many bytes as the memory side names.
-  Slice memory;
+  Slice memory;      ///< The other side, on any device.
   Layout placement;  ///< In `memory`; default: all of it, from its start.
 };
 
+/// How a transfer is to be done.
 struct TransferOptions {
-  Priority priority = Priority::bulk;
-  Completion completion = Completion::visible;
+  Priority priority = Priority::bulk;           ///< Its class.
+  Completion completion = Completion::visible;  ///< What success means.
 
-  /// Reports `deadline_exceeded` after this long even if the device never answers; unset: request.timeout_ns of the settings.
+  /// Reports `deadline_exceeded` after this long even if the device never answers; unset: request.timeout_ns of the
+  /// settings.
   std::optional<Duration> timeout = std::nullopt;
 
   /// Starts after the work queued there, and later work there waits for it; the host never blocks.
   /// Must be of the memory's device. A capturing stream is an error: use a Launch.
   const Stream* stream = nullptr;
 
-  CacheUse cache = CacheUse::automatic;
+  CacheUse cache = CacheUse::automatic;  ///< Overrides the store's.
 
   /// A kernel that is already waiting depends on this Request: it then uses no kernel, no allocation, no registration.
   bool unassisted = false;
@@ -63,25 +66,25 @@ struct TransferOptions {
 
 /// How far a Request is. All in bytes.
 struct Progress {
-  std::uint64_t done_bytes = 0;
-  std::uint64_t total_bytes = 0;
-  Duration elapsed{};
-  double bytes_per_second = 0;  ///< Average since it was submitted.
-  bool finished = false;
+  std::uint64_t done_bytes = 0;   ///< In their destination.
+  std::uint64_t total_bytes = 0;  ///< Of the whole Request.
+  Duration elapsed{};             ///< Since it was submitted.
+  double bytes_per_second = 0;    ///< Average since it was submitted.
+  bool finished = false;          ///< It has reported.
 };
 
 /// A part of a Request that failed; its siblings are done.
 struct Failure {
   std::size_t transfer = 0;  ///< Position in the list that was submitted.
   Extent extent;             ///< In the store.
-  Status status;
+  Status status;             ///< Why; names store, offset and path.
 };
 
 /// A way that bytes of a Request took.
 struct PathUse {
-  std::string path;    ///< "io_uring direct -> pinned slab -> copy engine"
-  std::string reason;  ///< Why this one.
-  std::uint64_t bytes = 0;
+  std::string path;         ///< "io_uring direct -> pinned slab -> copy engine"
+  std::string reason;       ///< Why this one.
+  std::uint64_t bytes = 0;  ///< That took it.
 };
 
 /// One asynchronous operation that the host drives.
@@ -91,20 +94,21 @@ struct PathUse {
 class Request {
  public:
   Request() = default;
-  Request(const Request& other) noexcept;
-  Request(Request&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  Request(const Request& other) noexcept;                                              ///< Another handle.
+  Request(Request&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}  ///< Leaves `other` empty.
+  /// Lets go of what it referred to, as the destructor.
   Request& operator=(Request other) noexcept {
     std::swap(state_, other.state_);
     return *this;
   }
   ~Request();
 
-  [[nodiscard]] bool done() const noexcept;
+  [[nodiscard]] bool done() const noexcept;  ///< True once it has reported.
 
-  /// Blocks until it reports: ok, or the first failure. With a timeout: `deadline_exceeded` with scope request when that
-  /// passes first; the operation goes on. In a Context driven by its caller this drives it.
+  /// Blocks until it reports: ok, or the first failure. With a timeout: `deadline_exceeded` with scope request when
+  /// that passes first; the operation goes on. In a Context driven by its caller this drives it.
   [[nodiscard]] Status wait() const;
-  [[nodiscard]] Status wait(Duration timeout) const;
+  [[nodiscard]] Status wait(Duration timeout) const;  ///< As above, at most so long.
 
   /// The outcome; `would_block` while it runs.
   [[nodiscard]] Status status() const;
@@ -112,7 +116,7 @@ class Request {
   /// Every part that failed, in no order; complete once done.
   [[nodiscard]] std::vector<Failure> failures() const;
 
-  [[nodiscard]] Progress progress() const;
+  [[nodiscard]] Progress progress() const;  ///< How far it is now; never blocks.
 
   /// Called at least every request.progress_interval_ns (100 ms) while it runs, and once at the end, on a thread of the
   /// library (or inside poll) and under no lock. Replaces the function set before.
@@ -124,8 +128,8 @@ class Request {
   /// A descriptor that becomes readable when it reports; owned by the Request. For epoll and asyncio.
   [[nodiscard]] Result<int> event_fd() const;
 
-  /// Asks for its end: parts not begun never begin, parts in flight are abandoned. Returns once it is quiet; the Request
-  /// then reports `cancelled` unless it had finished.
+  /// Asks for its end: parts not begun never begin, parts in flight are abandoned. Returns once it is quiet; the
+  /// Request then reports `cancelled` unless it had finished.
   void cancel() const;
 
   /// True once no byte of its memory can still move. Usually with done(); later after a deadline passed with the device
@@ -135,7 +139,7 @@ class Request {
   /// Lets it run on when the last handle goes.
   void detach() const;
 
-  [[nodiscard]] std::vector<PathUse> paths() const;
+  [[nodiscard]] std::vector<PathUse> paths() const;  ///< The ways its bytes took, so far.
   /// `paths()` in words, a line each, with what was retried, widened or coalesced.
   [[nodiscard]] std::string explain() const;
 

@@ -51,8 +51,8 @@ unsigned bits(Dtype dtype) noexcept;
 
 /// One tensor as its file describes it.
 struct TensorInfo {
-  std::string name;
-  Dtype dtype = Dtype::u8;
+  std::string name;                  ///< As in the header.
+  Dtype dtype = Dtype::u8;           ///< Type of its elements.
   std::vector<std::uint64_t> shape;  ///< Outermost first; empty for a scalar.
   std::size_t file = 0;              ///< Position in Model::files.
   Extent extent;                     ///< In that file, from its first byte (the header's length included).
@@ -60,20 +60,20 @@ struct TensorInfo {
 
 /// Rows `[begin, end)` of a tensor along its first dimension; by default all of it.
 struct Selection {
-  std::string name;
-  std::uint64_t begin = 0;
-  std::uint64_t end = ~std::uint64_t{0};
+  std::string name;                       ///< As in the header.
+  std::uint64_t begin = 0;                ///< First row.
+  std::uint64_t end = ~std::uint64_t{0};  ///< One past the last row.
 };
 
 /// A tensor in memory: no copy, a Slice of the load's Buffer.
 struct Tensor {
   TensorInfo info;  ///< `shape` and `extent` are those of the selection.
-  Slice bytes;
+  Slice bytes;      ///< Its elements, row-major.
 };
 
 /// Tensors under way or in memory. Owns the Buffer that all of them share.
 struct Loaded {
-  Buffer memory;
+  Buffer memory;                ///< All tensors.
   std::vector<Tensor> tensors;  ///< In the order asked for, or of Model::tensors.
   Request request;              ///< One Request for all files; wait for it before use.
 };
@@ -83,7 +83,7 @@ struct Loaded {
 /// element's size starts a new run. So every tensor is aligned to its elements, and the first of each run to
 /// `alignment_bytes`.
 struct LoadOptions {
-  TransferOptions transfer;
+  TransferOptions transfer;             ///< Priority, stream, timeout.
   std::uint64_t alignment_bytes = 256;  ///< A power of two, 8 to 2 MiB.
 };
 
@@ -97,6 +97,7 @@ class Model {
   /// `invalid_argument` (a folder with several indexes), or as Context::open and Context::read.
   [[nodiscard]] static Result<Model> open(const Context& context, std::string_view path);
 
+  /// Opened, in the order of TensorInfo::file.
   [[nodiscard]] const std::vector<Store>& files() const noexcept { return files_; }
   /// By file, and by offset in each.
   [[nodiscard]] const std::vector<TensorInfo>& tensors() const noexcept { return tensors_; }
@@ -127,10 +128,10 @@ class Model {
 
 /// A tensor to be saved. `bytes` may be on any device.
 struct SaveTensor {
-  std::string name;
-  Dtype dtype = Dtype::u8;
-  std::vector<std::uint64_t> shape;
-  Slice bytes;
+  std::string name;                  ///< As in the header.
+  Dtype dtype = Dtype::u8;           ///< Type of its elements.
+  std::vector<std::uint64_t> shape;  ///< Outermost first; empty for a scalar.
+  Slice bytes;                       ///< Its elements, row-major.
 };
 
 /// Writes one file, atomically and durably: aside, flushed, renamed, the folder flushed. Blocks until that is done.

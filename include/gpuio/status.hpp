@@ -22,7 +22,8 @@ enum class Code : std::uint8_t {
   cancelled,           ///< The caller cancelled it.
   deadline_exceeded,   ///< Not finished by its deadline; memory may still be held, see Request::quiet.
   out_of_memory,       ///< Host or device memory is exhausted.
-  resource_exhausted,  ///< A budget of settings (pinned bytes, registered bytes) or of the system (memlock, files) is too small.
+  resource_exhausted,  ///< A budget of settings (pinned bytes, registered bytes) or of the system (memlock, files) is
+                       ///< too small.
   no_space,            ///< The device behind a store is full.
   io_error,            ///< The device behind a store failed; `native()` has the errno.
   end_of_file,         ///< The store is, or became, shorter than what was asked for.
@@ -60,12 +61,12 @@ class [[nodiscard]] Status {
   /// A failure from an errno value; the code follows from it (ENOENT is not_found, EIO is io_error, ...).
   static Status from_errno(int error, std::string message);
 
-  [[nodiscard]] bool ok() const noexcept { return code_ == Code::ok; }
-  [[nodiscard]] Code code() const noexcept { return code_; }
-  [[nodiscard]] Scope scope() const noexcept { return scope_; }
-  [[nodiscard]] Effect effect() const noexcept { return effect_; }
-  [[nodiscard]] bool retryable() const noexcept { return retryable_; }
-  [[nodiscard]] bool data_loss() const noexcept { return data_loss_; }
+  [[nodiscard]] bool ok() const noexcept { return code_ == Code::ok; }  ///< Nothing failed.
+  [[nodiscard]] Code code() const noexcept { return code_; }            ///< What went wrong.
+  [[nodiscard]] Scope scope() const noexcept { return scope_; }         ///< How much is broken.
+  [[nodiscard]] Effect effect() const noexcept { return effect_; }      ///< What may have been done.
+  [[nodiscard]] bool retryable() const noexcept { return retryable_; }  ///< Trying again can help.
+  [[nodiscard]] bool data_loss() const noexcept { return data_loss_; }  ///< Bytes that were there are gone.
 
   /// errno, or the accelerator's error code; 0 where there is none.
   [[nodiscard]] std::int32_t native() const noexcept { return native_; }
@@ -76,11 +77,11 @@ class [[nodiscard]] Status {
   /// One line: `io_error(EIO): read failed store=/data/a.bin offset=4194304 retryable=no`.
   [[nodiscard]] std::string to_string() const;
 
-  Status& with_scope(Scope scope) & noexcept;
-  Status& with_effect(Effect effect) & noexcept;
-  Status& with_retryable(bool retryable) & noexcept;
-  Status& with_data_loss(bool data_loss) & noexcept;
-  Status& with_native(std::int32_t native) & noexcept;
+  Status& with_scope(Scope scope) & noexcept;           ///< Sets scope().
+  Status& with_effect(Effect effect) & noexcept;        ///< Sets effect().
+  Status& with_retryable(bool retryable) & noexcept;    ///< Sets retryable().
+  Status& with_data_loss(bool data_loss) & noexcept;    ///< Sets data_loss().
+  Status& with_native(std::int32_t native) & noexcept;  ///< Sets native().
   Status&& with_scope(Scope scope) && noexcept { return std::move(with_scope(scope)); }
   Status&& with_effect(Effect effect) && noexcept { return std::move(with_effect(effect)); }
   Status&& with_retryable(bool retryable) && noexcept { return std::move(with_retryable(retryable)); }
@@ -89,7 +90,7 @@ class [[nodiscard]] Status {
 
   /// Adds ` key=value` to the message.
   Status& with(std::string_view key, std::string_view value) &;
-  Status& with(std::string_view key, std::uint64_t value) &;
+  Status& with(std::string_view key, std::uint64_t value) &;  ///< As above.
   Status&& with(std::string_view key, std::string_view value) && { return std::move(with(key, value)); }
   Status&& with(std::string_view key, std::uint64_t value) && { return std::move(with(key, value)); }
 
@@ -106,8 +107,8 @@ class [[nodiscard]] Status {
 /// What `Result::value()` and `Status`-returning conveniences throw. `what()` is `status().to_string()`.
 class Error : public std::runtime_error {
  public:
-  explicit Error(Status status);
-  [[nodiscard]] const Status& status() const noexcept { return status_; }
+  explicit Error(Status status);                                           ///< Of a failed Status.
+  [[nodiscard]] const Status& status() const noexcept { return status_; }  ///< What failed.
 
  private:
   Status status_;

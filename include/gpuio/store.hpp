@@ -18,10 +18,10 @@ class ContextState;
 
 /// What an opened Store may be used for.
 enum class OpenMode : std::uint8_t {
-  read,        ///< It must exist.
-  write,       ///< It must exist; read and write in place.
-  create,      ///< Made if missing, kept as it is if not; read and write.
-  replace,     ///< Written aside and put in place by Store::commit, all or nothing; read and write.
+  read,     ///< It must exist.
+  write,    ///< It must exist; read and write in place.
+  create,   ///< Made if missing, kept as it is if not; read and write.
+  replace,  ///< Written aside and put in place by Store::commit, all or nothing; read and write.
 };
 
 /// Whether bytes go through the operating system's page cache.
@@ -31,28 +31,29 @@ enum class CacheUse : std::uint8_t {
   direct,     ///< Never (O_DIRECT); unaligned ends are widened. Fails with `unsupported` where a store can't.
 };
 
+/// How a Store is opened.
 struct OpenOptions {
-  OpenMode mode = OpenMode::read;
-  CacheUse cache = CacheUse::automatic;
+  OpenMode mode = OpenMode::read;        ///< What it is opened for.
+  CacheUse cache = CacheUse::automatic;  ///< For all its transfers that do not say otherwise.
   /// Creating modes: the store's length from the start, as far as it can be reserved; 0: it grows as it is written.
   std::uint64_t size_bytes = 0;
 };
 
 /// How much of a range could be read without touching its device.
 struct Residency {
-  std::uint64_t resident_bytes = 0;
-  std::uint64_t total_bytes = 0;
+  std::uint64_t resident_bytes = 0;  ///< In memory.
+  std::uint64_t total_bytes = 0;     ///< Of the range asked about.
 };
 
 /// Bytes at offsets behind a URI: a file, a block device, a stripe set, a pool, a remote region, an object.
 ///
-/// A handle; copies refer to the same open store. The last one closes it; Requests hold what they use, so closing early is
-/// safe. Thread safety: all members, any thread.
+/// A handle; copies refer to the same open store. The last one closes it; Requests hold what they use, so closing early
+/// is safe. Thread safety: all members, any thread.
 class Store {
  public:
   Store() = default;
 
-  [[nodiscard]] const std::string& uri() const noexcept;
+  [[nodiscard]] const std::string& uri() const noexcept;   ///< As it was opened.
   [[nodiscard]] std::string_view engine() const noexcept;  ///< "local", ...
   [[nodiscard]] std::string_view tier() const noexcept;    ///< "nvme", "dram", ... (concepts.md)
 

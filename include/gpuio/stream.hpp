@@ -19,7 +19,7 @@ class Event {
  public:
   /// True once everything queued before it has run. Never blocks.
   [[nodiscard]] Result<bool> finished() const;
-  [[nodiscard]] Status synchronize() const;
+  [[nodiscard]] Status synchronize() const;  ///< Blocks the caller until finished.
 
  private:
   friend class Stream;
@@ -41,14 +41,14 @@ class Graph {
 
 /// An order of work on one Device. What is queued runs later and in order; nothing here blocks but `synchronize`.
 ///
-/// Copies refer to the same stream; the last one destroys it when it was created by the library, after its work is done.
-/// Thread safety: all members, any thread; two threads that queue at once get some order.
+/// Copies refer to the same stream; the last one destroys it when it was created by the library, after its work is
+/// done. Thread safety: all members, any thread; two threads that queue at once get some order.
 class Stream {
  public:
   /// The vendor's handle (cudaStream_t); null on the host device.
   [[nodiscard]] void* native() const noexcept;
 
-  [[nodiscard]] Result<Event> record() const;
+  [[nodiscard]] Result<Event> record() const;  ///< The point after everything queued so far.
   /// Later work here waits for `event`, which may be of another stream or device of the same kind.
   [[nodiscard]] Status wait(const Event& event) const;
   /// Blocks the caller until everything queued so far has run; reports the stream's first error.
@@ -56,7 +56,7 @@ class Stream {
 
   /// From here to `end_capture`, work is recorded instead of run. A Request on a capturing stream is an error.
   [[nodiscard]] Status begin_capture() const;
-  [[nodiscard]] Result<Graph> end_capture() const;
+  [[nodiscard]] Result<Graph> end_capture() const;  ///< What was recorded.
 
   [[nodiscard]] const std::shared_ptr<core::StreamState>& state() const noexcept { return state_; }
 

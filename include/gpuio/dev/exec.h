@@ -59,14 +59,15 @@ struct WarpPolicy {
 
 /// On the host: a group is one of `parts` contiguous runs of items, each run by one pool worker.
 struct LoopPolicy {
-  static constexpr unsigned kLanes = 1;
+  static constexpr unsigned kLanes = 1;  ///< Lanes of a group.
 
-  std::uint64_t part = 0;
-  std::uint64_t parts = 1;
+  std::uint64_t part = 0;   ///< Which run this is.
+  std::uint64_t parts = 1;  ///< How many there are.
 
-  static constexpr unsigned lane() { return 0; }
-  std::uint64_t groups() const { return parts; }
+  static constexpr unsigned lane() { return 0; }  ///< Of this call, below kLanes.
+  std::uint64_t groups() const { return parts; }  ///< Working on this launch.
 
+  /// Calls `body(i)` for the items of this group; over all groups, once for each i below `count`.
   template <class Body>
   void for_each(std::uint64_t count, const Body& body) const {
     const std::uint64_t share = count / parts;
@@ -76,6 +77,7 @@ struct LoopPolicy {
     for (std::uint64_t i = first; i < last; ++i) body(i);
   }
 
+  /// Stores a word that other groups may store at the same time.
   static void store_shared(std::uint32_t* word, std::uint32_t value) {
     std::atomic_ref<std::uint32_t>(*word).store(value, std::memory_order_relaxed);
   }
