@@ -188,6 +188,24 @@ TEST_F(SettingsTest, TextThatIsNotTomlNamesTheLine) {
   EXPECT_THAT(error_of("#" + std::string(2 << 20, 'x')), HasSubstr("at most 1 MiB"));
 }
 
+TEST_F(SettingsTest, LettersBeyondAsciiAreForTextsAndComments) {
+  const Settings settings = load_text(
+                                "# \u00e1\n"
+                                "[device]  # \u00e1 \"\n"
+                                "cuda_library = \"\\\"\u00e1\"\n"
+                                "[log]\n"
+                                "level = \"\"\"\\\n"
+                                "warn\"\"\"  # '\u00e1\n"
+                                "[local]\n"
+                                "engine = 'auto' # \u00e1\n")
+                                .value();
+  EXPECT_EQ(settings.values().device_cuda_library, "\"\u00e1");
+  EXPECT_EQ(settings.values().log_level, "warn");
+  EXPECT_THAT(error_of("\n# \u00e1\n\u00e1 = 1\n"), HasSubstr("line=3"));
+  EXPECT_THAT(error_of("local.engine = 'auto' \u00e1\n"), HasSubstr("only quoted names may have letters beyond ASCII"));
+  EXPECT_THAT(error_of("x = \"\"\"\n\"\"\"\"\"\n\u00e1"), HasSubstr("line=3"));
+}
+
 TEST_F(SettingsTest, FilesThatCannotBeReadAreErrorsUnlessNobodyAskedForThem) {
   EXPECT_TRUE(Settings::load()) << "no file is no error";
   SettingsOptions options;
