@@ -51,7 +51,8 @@ std::vector<std::string> option_words(const CLI::App& app) {
 
 std::vector<std::string> command_words(const CLI::App& app) {
   std::vector<std::string> words;
-  for (const CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; })) words.push_back(child->get_name());
+  for (const CLI::App* child : app.get_subcommands([](const CLI::App*) { return true; }))
+    words.push_back(child->get_name());
   return words;
 }
 

@@ -75,7 +75,8 @@ TEST(Completion, EveryOptionIsInEveryShellsScript) {
 TEST(Completion, ChoicesOfAnOptionAreOffered) {
   Command command;
   const auto app = make_app(command);
-  EXPECT_NE(bash_completion(*app).find("'gpuio load --cache') COMPREPLY=($(compgen -W 'auto cached direct'"), std::string::npos);
+  EXPECT_NE(bash_completion(*app).find("'gpuio load --cache') COMPREPLY=($(compgen -W 'auto cached direct'"),
+            std::string::npos);
   EXPECT_NE(zsh_completion(*app).find(":(auto cached direct)"), std::string::npos);
   EXPECT_NE(fish_completion(*app).find("-a 'auto cached direct'"), std::string::npos);
 }

@@ -13,8 +13,8 @@ void await(const Request& request, const Interrupt& interrupt, const std::functi
   if (!request.done()) {
     const int finished = request.event_fd().value();
     while (!request.done()) {
-      std::array<pollfd, 2> wakers{{{.fd = finished, .events = POLLIN, .revents = 0},
-                                    {.fd = interrupt.fd(), .events = POLLIN, .revents = 0}}};
+      std::array<pollfd, 2> wakers{
+          {{.fd = finished, .events = POLLIN, .revents = 0}, {.fd = interrupt.fd(), .events = POLLIN, .revents = 0}}};
       ::poll(wakers.data(), wakers.size(), static_cast<int>(kTick.count()));
       if (interrupt.raised()) {
         request.cancel();

@@ -8,8 +8,8 @@
 
 namespace gpuio::cli {
 
-/// Waits until `request` reports, calling `tick` about ten times a second and at the end. Throws gpuio::Error if it failed;
-/// on Ctrl-C cancels it, waits until it is quiet and throws `cancelled`.
+/// Waits until `request` reports, calling `tick` about ten times a second and at the end. Throws gpuio::Error if it
+/// failed; on Ctrl-C cancels it, waits until it is quiet and throws `cancelled`.
 void await(const Request& request, const Interrupt& interrupt, const std::function<void(const Progress&)>& tick = {});
 
 }  // namespace gpuio::cli

@@ -18,7 +18,8 @@ std::vector<LoadBatch> plan_batches(std::span<const Piece> pieces, std::uint64_t
       }
       const std::uint64_t length = std::min(rest.length, memory_bytes - start);
       LoadBatch& batch = batches.back();
-      batch.placements.push_back({.piece = i, .extent = {.offset = rest.offset, .length = length}, .memory_offset = start});
+      batch.placements.push_back(
+          {.piece = i, .extent = {.offset = rest.offset, .length = length}, .memory_offset = start});
       batch.bytes += length;
       batch.memory_bytes = start + length;
       rest = {.offset = rest.offset + length, .length = rest.length - length};

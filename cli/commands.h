@@ -5,7 +5,8 @@
 
 namespace gpuio::cli {
 
-// Each adds its subcommand to `root`; when the command line names it, parsing sets `chosen.run`. Both must outlive parsing.
+// Each adds its subcommand to `root`; when the command line names it, parsing sets `chosen.run`. Both must outlive
+// parsing.
 
 void add_load(CLI::App& root, Command& chosen);
 void add_copy(CLI::App& root, Command& chosen);

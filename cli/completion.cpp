@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 
@@ -109,8 +109,8 @@ std::string zsh_function(const CommandInfo& command) {
   text += command.children.empty() ? "  _arguments -s" : "  local state line\n  _arguments -C";
   for (const OptionInfo& option : command.options) {
     if (option.words.empty()) {
-      text += fmt::format(" \\\n    {}", single_quoted((option.repeats ? "*" : "") + (":" + zsh_escaped(option.description)) +
-                                                zsh_action(option)));
+      text += fmt::format(" \\\n    {}", single_quoted((option.repeats ? "*" : "") +
+                                                       (":" + zsh_escaped(option.description)) + zsh_action(option)));
     }
     for (const std::string& word : option.words) {
       const std::string value = option.takes_value ? ":value" + zsh_action(option) : "";
@@ -118,7 +118,9 @@ std::string zsh_function(const CommandInfo& command) {
     }
   }
   if (command.children.empty()) return text + "\n}\n";
-  text += " \\\n    '1:command:->command' '*::argument:->argument'\n  case $state in\n  command)\n    local -a commands=(\n";
+  text +=
+      " \\\n    '1:command:->command' '*::argument:->argument'\n  case $state in\n  command)\n    local -a "
+      "commands=(\n";
   for (const CommandInfo& child : command.children) {
     text += fmt::format("      {}\n", single_quoted(child.path.back() + ":" + zsh_escaped(child.description)));
   }
@@ -183,8 +185,7 @@ std::string bash_completion(const CLI::App& root) {
 }
 
 std::string zsh_completion(const CLI::App& root) {
-  std::string text =
-      "#compdef gpuio\n# zsh completion for gpuio; load it with: source <(gpuio completion zsh)\n";
+  std::string text = "#compdef gpuio\n# zsh completion for gpuio; load it with: source <(gpuio completion zsh)\n";
   each_command(describe_root(root), [&](const CommandInfo& command) { text += zsh_function(command); });
   return text + "compdef _gpuio gpuio\n";
 }
@@ -194,7 +195,8 @@ std::string fish_completion(const CLI::App& root) {
   each_command(describe_root(root), [&](const CommandInfo& command) {
     const std::string condition = single_quoted(fish_condition(command));
     for (const CommandInfo& child : command.children) {
-      text += fmt::format("complete -c gpuio -n {} -f -a {} -d {}\n", condition, child.path.back(), single_quoted(child.description));
+      text += fmt::format("complete -c gpuio -n {} -f -a {} -d {}\n", condition, child.path.back(),
+                          single_quoted(child.description));
     }
     for (const OptionInfo& option : command.options) {
       std::string line = fmt::format("complete -c gpuio -n {}", condition);
@@ -204,7 +206,8 @@ std::string fish_completion(const CLI::App& root) {
       if (option.takes_value && !option.words.empty()) line += option.files ? " -r" : " -x";
       if (!option.choices.empty()) line += fmt::format(" -f -a '{}'", fmt::join(option.choices, " "));
       // A positional without choices is a file, which fish completes by itself.
-      if (!option.words.empty() || !option.choices.empty()) text += line + " -d " + single_quoted(option.description) + "\n";
+      if (!option.words.empty() || !option.choices.empty())
+        text += line + " -d " + single_quoted(option.description) + "\n";
     }
   });
   return text;

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/context_flags.h"
@@ -76,7 +76,8 @@ void add_show(CLI::App& config, Command& chosen) {
   };
   const auto options = std::make_shared<Options>();
   CLI::App* app = config.add_subcommand("show", "Print every setting in force");
-  app->add_flag("--origin", options->origin, "And where it came from: default, file and line, environment, command line");
+  app->add_flag("--origin", options->origin,
+                "And where it came from: default, file and line, environment, command line");
   add_context_flags(*app, options->flags);
   add_json(*app, chosen);
   add_examples(*app, {{"gpuio config show --origin", "what is set, and where"},
@@ -93,7 +94,8 @@ void add_check(CLI::App& config, Command& chosen) {
   CLI::App* app = config.add_subcommand("check", "Check a file of settings: keys, types and ranges");
   app->add_option("FILE", *file, "A TOML file")->required()->type_name("");
   add_json(*app, chosen);
-  add_examples(*app, {{"gpuio config check ~/.config/gpuio/config.toml", "exit code 1 and the line, if something is wrong"}});
+  add_examples(*app,
+               {{"gpuio config check ~/.config/gpuio/config.toml", "exit code 1 and the line, if something is wrong"}});
   app->callback([file, &chosen] {
     chosen.run = [file, &chosen](const Shell& shell) { return check(shell, *file, chosen.json); };
   });

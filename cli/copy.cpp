@@ -10,8 +10,8 @@
 #include <optional>
 #include <span>
 
-#include <CLI/CLI.hpp>
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/await.h"
 #include "cli/commands.h"
@@ -168,11 +168,12 @@ double rate(const CopyReport& report) {
 }
 
 void print_text(const Shell& shell, const CopyOptions& options, const CopyReport& report) {
-  std::string text = fmt::format("Copied {} from {} to {} in {} ({}), durable.\n", format_size(report.bytes), options.source,
-                                 options.destination, format_seconds(report.seconds), format_rate(rate(report)));
+  std::string text =
+      fmt::format("Copied {} from {} to {} in {} ({}), durable.\n", format_size(report.bytes), options.source,
+                  options.destination, format_seconds(report.seconds), format_rate(rate(report)));
   if (report.difference_offset) {
-    text += fmt::format("{} {} and {} differ at offset {}.\n", shell.out.paint("WRONG BYTES:", Style::red), options.source,
-                        options.destination, *report.difference_offset);
+    text += fmt::format("{} {} and {} differ at offset {}.\n", shell.out.paint("WRONG BYTES:", Style::red),
+                        options.source, options.destination, *report.difference_offset);
   } else if (report.verify_seconds) {
     text += fmt::format("{} every byte is the same, compared in {}.\n", shell.out.paint("Verified:", Style::green),
                         format_seconds(*report.verify_seconds));
@@ -186,9 +187,9 @@ Json json_of(const CopyOptions& options, const CopyReport& report) {
     verified = {{"ok", !report.difference_offset}, {"seconds", *report.verify_seconds}, {"difference", nullptr}};
     if (report.difference_offset) verified["difference"] = {{"offset", *report.difference_offset}};
   }
-  return {{"schema", "gpuio.copy/1"},      {"source", options.source},     {"destination", options.destination},
-          {"bytes", report.bytes},         {"seconds", report.seconds},    {"bytes_per_second", rate(report)},
-          {"in_place", options.in_place},  {"verified", verified}};
+  return {{"schema", "gpuio.copy/1"},     {"source", options.source},  {"destination", options.destination},
+          {"bytes", report.bytes},        {"seconds", report.seconds}, {"bytes_per_second", rate(report)},
+          {"in_place", options.in_place}, {"verified", verified}};
 }
 
 ExitCode copy(const Shell& shell, const CopyOptions& options, bool json) {
@@ -216,8 +217,9 @@ void add_copy(CLI::App& root, Command& chosen) {
   add_context_flags(*app, options->context);
   add_no_progress(*app, options->progress);
   add_json(*app, chosen);
-  add_examples(*app, {{"gpuio copy model.safetensors /mnt/nvme/model.safetensors --verify", "DST appears whole or not at all"},
-                      {"gpuio copy file:///data/image.bin block:///dev/nvme1n1 --in-place", "onto a device"}});
+  add_examples(
+      *app, {{"gpuio copy model.safetensors /mnt/nvme/model.safetensors --verify", "DST appears whole or not at all"},
+             {"gpuio copy file:///data/image.bin block:///dev/nvme1n1 --in-place", "onto a device"}});
   app->callback([options, &chosen] {
     chosen.run = [options, &chosen](const Shell& shell) { return copy(shell, *options, chosen.json); };
   });

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/context_flags.h"
@@ -23,10 +23,14 @@ struct Mark {
 
 Mark mark_of(Finding::Level level) {
   switch (level) {
-    case Finding::Level::ok: return {"ok", Style::green};
-    case Finding::Level::note: return {"note", Style::cyan};
-    case Finding::Level::warning: return {"warning", Style::yellow};
-    case Finding::Level::problem: return {"problem", Style::red};
+    case Finding::Level::ok:
+      return {"ok", Style::green};
+    case Finding::Level::note:
+      return {"note", Style::cyan};
+    case Finding::Level::warning:
+      return {"warning", Style::yellow};
+    case Finding::Level::problem:
+      return {"problem", Style::red};
   }
   return {"", Style::plain};
 }
@@ -72,7 +76,8 @@ ExitCode doctor(const Shell& shell, const ContextFlags& flags, bool json) {
 
 void add_doctor(CLI::App& root, Command& chosen) {
   const auto flags = std::make_shared<ContextFlags>();
-  CLI::App* app = root.add_subcommand("doctor", "Say what this machine can and can't do, why, and what would change it");
+  CLI::App* app =
+      root.add_subcommand("doctor", "Say what this machine can and can't do, why, and what would change it");
   add_context_flags(*app, *flags);
   add_json(*app, chosen);
   add_examples(*app, {{"gpuio doctor", "exit code 1 if something is a problem"},

@@ -6,7 +6,8 @@
 
 namespace gpuio::cli {
 
-/// What the process returns. `gpuio --help` prints this table; docs/exit-codes.md holds the same words, and a test compares.
+/// What the process returns. `gpuio --help` prints this table; docs/exit-codes.md holds the same words, and a test
+/// compares.
 enum class ExitCode : int {
   ok = 0,
   failure = 1,

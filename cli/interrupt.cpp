@@ -29,7 +29,7 @@ void on_signal(int signal) {
 }
 
 void install(void (*handler)(int)) {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = handler;
   sigemptyset(&action.sa_mask);
   // Blocking system calls of other threads go on; who has to wake up polls fd().

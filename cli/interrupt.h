@@ -3,8 +3,8 @@
 
 namespace gpuio::cli {
 
-/// Ctrl-C and SIGTERM as a flag and a descriptor. The first signal asks the command to cancel what it does and clean up;
-/// the second ends the process at once. One per process, alive as long as commands run.
+/// Ctrl-C and SIGTERM as a flag and a descriptor. The first signal asks the command to cancel what it does and clean
+/// up; the second ends the process at once. One per process, alive as long as commands run.
 class Interrupt {
  public:
   Interrupt();

@@ -80,7 +80,8 @@ struct AlignedFree {
 
 }  // namespace
 
-double measure_copy_rate(const Context& context, const Device& device, const Slice& memory, const Interrupt& interrupt) {
+double measure_copy_rate(const Context& context, const Device& device, const Slice& memory,
+                         const Interrupt& interrupt) {
   if (memory.can(Ability::host_load_store)) return measure_memcpy_rate(memory, interrupt);
   return measure_pinned_copy_rate(context, device, memory, interrupt);
 }
@@ -98,7 +99,8 @@ std::optional<double> measure_disk_rate(const Source& source, const Interrupt& i
     for (const SourceFile& file : source.files) files.emplace_back(file.path, LocalFile::Mode::direct);
   } catch (const Error& error) {
     // tmpfs and some network file systems refuse O_DIRECT; anything else was met by the load itself.
-    if (error.status().code() == Code::invalid_argument || error.status().code() == Code::unsupported) return std::nullopt;
+    if (error.status().code() == Code::invalid_argument || error.status().code() == Code::unsupported)
+      return std::nullopt;
     throw;
   }
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -125,10 +127,9 @@ std::optional<double> measure_disk_rate(const Source& source, const Interrupt& i
   return static_cast<double>(bytes.load()) / seconds_since(start);
 }
 
-Bound bound_of_load(std::uint64_t bytes, std::uint64_t resident_bytes, double copy_rate, std::optional<double> disk_rate) {
+Bound bound_of_load(std::uint64_t bytes, std::uint64_t disk_bytes, double copy_rate, std::optional<double> disk_rate) {
   const double copy_seconds = copy_rate > 0 ? static_cast<double>(bytes) / copy_rate : 0;
-  const auto missing = static_cast<double>(bytes - std::min(bytes, resident_bytes));
-  const double disk_seconds = disk_rate.value_or(0) > 0 ? missing / *disk_rate : 0;
+  const double disk_seconds = disk_rate.value_or(0) > 0 ? static_cast<double>(disk_bytes) / *disk_rate : 0;
   return {.seconds = std::max(copy_seconds, disk_seconds), .by_disk = disk_seconds > copy_seconds};
 }
 

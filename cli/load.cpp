@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/json.h"
@@ -29,7 +29,7 @@ std::string cache_sentence(const LoadReport& report) {
 double load_rate(const LoadReport& report) { return static_cast<double>(report.bytes) / report.median_seconds(); }
 
 Bound bound(const LoadReport& report) {
-  return bound_of_load(report.bytes, report.resident_bytes, report.copy_rate.value_or(0), report.disk_rate);
+  return bound_of_load(report.bytes, report.disk_bytes(), report.copy_rate.value_or(0), report.disk_rate);
 }
 
 std::string limit_note(const LoadReport& report) {
@@ -62,14 +62,18 @@ std::string verify_line(const LoadReport& report, const Terminal& out) {
 
 Table rate_table(const LoadReport& report, const Terminal& out) {
   using Align = Table::Align;
-  Table table({{.title = ""}, {.title = "rate", .align = Align::right}, {.title = "time", .align = Align::right},
-               {.title = "of limit", .align = Align::right}, {.title = ""}});
+  Table table({{.title = ""},
+               {.title = "rate", .align = Align::right},
+               {.title = "time", .align = Align::right},
+               {.title = "of limit", .align = Align::right},
+               {.title = ""}});
   const Bound limit = bound(report);
   const auto of_limit = [&](double rate) {
     if (limit.seconds <= 0) return std::string();
     return format_percent(rate * limit.seconds / static_cast<double>(report.bytes));
   };
-  const std::string runs = report.run_seconds.size() > 1 ? fmt::format("median of {} runs; ", report.run_seconds.size()) : "";
+  const std::string runs =
+      report.run_seconds.size() > 1 ? fmt::format("median of {} runs; ", report.run_seconds.size()) : "";
   table.add_row({out.paint("gpuio", Style::bold), out.paint(format_rate(load_rate(report)), Style::bold),
                  format_seconds(report.median_seconds()), of_limit(load_rate(report)), runs + cache_sentence(report)});
   if (limit.seconds > 0) {
@@ -90,8 +94,8 @@ void print_report(const Shell& shell, const LoadReport& report) {
   const Terminal& out = shell.out;
   Table paths({{.title = "path"}, {.title = "bytes", .align = Table::Align::right}, {.title = "why"}});
   for (const PathUse& use : report.paths) paths.add_row({use.path, format_size(use.bytes), use.reason});
-  shell.print(fmt::format("{}\n\n{}\n{}\n{}\n", head_line(report), rate_table(report, out).render(out), paths.render(out),
-                          verify_line(report, out)));
+  shell.print(fmt::format("{}\n\n{}\n{}\n{}\n", head_line(report), rate_table(report, out).render(out),
+                          paths.render(out), verify_line(report, out)));
   if (report.empty_files > 0) {
     shell.note(fmt::format("{} left out: nothing to load", format_count(report.empty_files, "empty file")));
   }
@@ -166,7 +170,8 @@ ExitCode load(const Shell& shell, const LoadOptions& options, bool json) {
 
 void add_load(CLI::App& root, Command& chosen) {
   const auto options = std::make_shared<LoadOptions>();
-  CLI::App* app = root.add_subcommand("load", "Stream files into device memory, verify every byte, and say how fast it was");
+  CLI::App* app =
+      root.add_subcommand("load", "Stream files into device memory, verify every byte, and say how fast it was");
   app->add_option("PATH", options->paths, "Files and folders (every regular file below); safetensors load as tensors")
       ->required()
       ->type_name("");
@@ -182,10 +187,12 @@ void add_load(CLI::App& root, Command& chosen) {
       ->check(CLI::Range(1U, 1000U).description(""))
       ->type_name("N")
       ->capture_default_str();
-  app->add_flag_callback("--no-verify", [options] { options->verify = false; },
-                         "Don't read the bytes back and compare them with the files");
-  app->add_flag_callback("--no-compare", [options] { options->compare = false; },
-                         "Don't measure this machine's limit and a plain read loop");
+  app->add_flag_callback(
+      "--no-verify", [options] { options->verify = false; },
+      "Don't read the bytes back and compare them with the files");
+  app->add_flag_callback(
+      "--no-compare", [options] { options->compare = false; },
+      "Don't measure this machine's limit and a plain read loop");
   add_context_flags(*app, options->context);
   add_no_progress(*app, options->progress);
   add_json(*app, chosen);

@@ -46,7 +46,8 @@ void touch(const Buffer& memory) {
   const unsigned workers = worker_count(16);
   run_workers(workers, [&](unsigned worker) {
     const std::uint64_t end = memory.size() / workers * (worker + 1);
-    for (std::uint64_t at = memory.size() / workers * worker; at < end; at += kPageBytes) memory.data()[at] = std::byte{0};
+    for (std::uint64_t at = memory.size() / workers * worker; at < end; at += kPageBytes)
+      memory.data()[at] = std::byte{0};
   });
 }
 
@@ -92,6 +93,7 @@ class Loader {
     report_.batches = batches_.size();
     report_.bytes = source_.bytes;
     report_.resident_bytes = source_.resident_bytes();
+    report_.past_cache = cache_use(options.cache) == CacheUse::direct;
   }
 
   LoadReport run() {
@@ -105,7 +107,8 @@ class Loader {
   }
 
  private:
-  /// Only a load that found most of its bytes on disk leaves them there: eviction takes pages that were there before, too.
+  /// Only a load that found most of its bytes on disk leaves them there: eviction takes pages that were there before,
+  /// too.
   void restore_cache_state() const {
     if (report_.resident_bytes < report_.bytes / 2) source_.evict();
   }
@@ -157,7 +160,7 @@ class Loader {
                                [&](std::uint64_t bytes) { bar.update(bytes); });
     }
     restore_cache_state();
-    if (report_.resident_bytes < report_.bytes) report_.disk_rate = measure_disk_rate(source_, shell_.interrupt);
+    if (report_.disk_bytes() > 0) report_.disk_rate = measure_disk_rate(source_, shell_.interrupt);
     report_.copy_rate = measure_copy_rate(context_, device_, memory_, shell_.interrupt);
   }
 
@@ -178,6 +181,10 @@ double LoadReport::median_seconds() const {
   std::ranges::sort(sorted);
   const std::size_t middle = sorted.size() / 2;
   return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+std::uint64_t LoadReport::disk_bytes() const noexcept {
+  return past_cache ? bytes : bytes - std::min(bytes, resident_bytes);
 }
 
 LoadReport run_load(const Shell& shell, const LoadOptions& options) { return Loader(shell, options).run(); }

@@ -35,16 +35,19 @@ struct LoadReport {
   std::size_t empty_files = 0;
   std::size_t batches = 1;
   std::uint64_t bytes = 0;
-  std::uint64_t resident_bytes = 0;   ///< In the page cache before the first run.
-  std::vector<double> run_seconds;    ///< One per run: from submission to the last byte in place, batches summed.
-  std::vector<PathUse> paths;         ///< Of the last run.
-  std::optional<Measured> verified;   ///< Bytes compared and the time that took, all runs; absent: not asked for.
+  std::uint64_t resident_bytes = 0;  ///< In the page cache before the first run.
+  bool past_cache = false;           ///< Asked to read everything from the disk, cached or not.
+  std::vector<double> run_seconds;   ///< One per run: from submission to the last byte in place, batches summed.
+  std::vector<PathUse> paths;        ///< Of the last run.
+  std::optional<Measured> verified;  ///< Bytes compared and the time that took, all runs; absent: not asked for.
   std::optional<Difference> difference;
-  std::optional<double> copy_rate;    ///< This machine's limits, bytes/s; absent: not asked for, or not to be had.
+  std::optional<double> copy_rate;  ///< This machine's limits, bytes/s; absent: not asked for, or not to be had.
   std::optional<double> disk_rate;
-  std::optional<Measured> loop;       ///< What a plain read loop gets.
+  std::optional<Measured> loop;  ///< What a plain read loop gets.
 
   [[nodiscard]] double median_seconds() const;
+  /// Bytes that have to come from the disk.
+  [[nodiscard]] std::uint64_t disk_bytes() const noexcept;
 };
 
 /// Loads, verifies and compares. Files that were not in the page cache are put out of it again, before each measurement

@@ -50,7 +50,7 @@ std::size_t LocalFile::read_some(std::span<std::byte> bytes, std::uint64_t offse
 }
 
 std::uint64_t LocalFile::size() const {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd_, &info) != 0) throw Error(Status::from_errno(errno, "can't stat file").with("path", path_));
   return static_cast<std::uint64_t>(info.st_size);
 }

@@ -7,7 +7,8 @@
 
 namespace gpuio::cli {
 
-/// The candidate that `word` was most likely meant to be: fewest edits (a swap of neighbours is one), empty if none is near.
+/// The candidate that `word` was most likely meant to be: fewest edits (a swap of neighbours is one), empty if none is
+/// near.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
 
 /// " (did you mean 'x'?)", or nothing.

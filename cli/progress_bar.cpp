@@ -73,7 +73,10 @@ std::string render_bar(const BarView& view) {
 }
 
 ProgressBar::ProgressBar(const Terminal& terminal, bool wanted, std::string label, std::uint64_t total_bytes)
-    : terminal_(terminal), shown_(wanted && terminal.interactive()), label_(std::move(label)), total_bytes_(total_bytes) {
+    : terminal_(terminal),
+      shown_(wanted && terminal.interactive()),
+      label_(std::move(label)),
+      total_bytes_(total_bytes) {
   update(0);
 }
 
@@ -104,7 +107,8 @@ void ProgressBar::draw(bool finished) {
                                        .finished = finished,
                                        .unicode = terminal_.unicode(),
                                        .width = terminal_.width()});
-  terminal_.write("\r" + terminal_.paint(line, finished ? Style::plain : Style::cyan) + "\x1b[K" + (finished ? "\n" : ""));
+  terminal_.write("\r" + terminal_.paint(line, finished ? Style::plain : Style::cyan) + "\x1b[K" +
+                  (finished ? "\n" : ""));
 }
 
 }  // namespace gpuio::cli

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cerrno>
 
-#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/nearest.h"
 #include "cli/table.h"
@@ -39,7 +39,9 @@ void add_json(CLI::App& app, Command& command) {
 }
 
 void add_no_progress(CLI::App& app, bool& progress) {
-  app.add_flag_callback("--no-progress", [&progress] { progress = false; }, "Draw no progress bar; there is none without a terminal anyway");
+  app.add_flag_callback(
+      "--no-progress", [&progress] { progress = false; },
+      "Draw no progress bar; there is none without a terminal anyway");
 }
 
 void add_examples(CLI::App& app, const std::vector<std::pair<std::string, std::string>>& examples) {

@@ -101,11 +101,14 @@ Source open_source(const Context& context, std::span<const std::string> paths) {
     }
   }
   Source source = std::move(builder).take();
-  if (source.bytes == 0) throw Error(Status(Code::invalid_argument, "nothing to load: no bytes").with("path", paths.front()));
+  if (source.bytes == 0)
+    throw Error(Status(Code::invalid_argument, "nothing to load: no bytes").with("path", paths.front()));
   return source;
 }
 
-bool is_model_path(std::string_view path) noexcept { return path.ends_with(kModelSuffix) || path.ends_with(kIndexSuffix); }
+bool is_model_path(std::string_view path) noexcept {
+  return path.ends_with(kModelSuffix) || path.ends_with(kIndexSuffix);
+}
 
 std::string local_path(const Store& store) {
   constexpr std::string_view kScheme = "file://";
@@ -118,7 +121,8 @@ std::string local_path(const Store& store) {
   rest = rest.substr(0, rest.find('?'));
   std::string path;
   for (std::size_t i = 0; i < rest.size(); ++i) {
-    const bool escaped = rest[i] == '%' && i + 2 < rest.size() && hex_digit(rest[i + 1]) >= 0 && hex_digit(rest[i + 2]) >= 0;
+    const bool escaped =
+        rest[i] == '%' && i + 2 < rest.size() && hex_digit(rest[i + 1]) >= 0 && hex_digit(rest[i + 2]) >= 0;
     path += escaped ? static_cast<char>(hex_digit(rest[i + 1]) * 16 + hex_digit(rest[i + 2])) : rest[i];
     if (escaped) i += 2;
   }

@@ -20,14 +20,14 @@ struct SourceFile {
 struct Piece {
   std::size_t file = 0;  ///< Position in Source::files.
   Extent extent;
-  std::string tensor;    ///< Its name; empty for a plain file.
+  std::string tensor;  ///< Its name; empty for a plain file.
 };
 
 /// What `gpuio load` was asked to load.
 struct Source {
   std::vector<SourceFile> files;
   std::vector<Piece> pieces;
-  std::uint64_t bytes = 0;      ///< Of all pieces.
+  std::uint64_t bytes = 0;  ///< Of all pieces.
   std::size_t tensors = 0;
   std::size_t empty_files = 0;  ///< Named or found, and left out.
 
@@ -38,8 +38,8 @@ struct Source {
   void evict() const;
 };
 
-/// Opens what `paths` name (find_files). `*.safetensors` and `*.safetensors.index.json` are models: their headers are read
-/// and checked, and every tensor is a piece. Throws gpuio::Error: as Context::open and safetensors::Model::open.
+/// Opens what `paths` name (find_files). `*.safetensors` and `*.safetensors.index.json` are models: their headers are
+/// read and checked, and every tensor is a piece. Throws gpuio::Error: as Context::open and safetensors::Model::open.
 Source open_source(const Context& context, std::span<const std::string> paths);
 
 /// True for `*.safetensors` and `*.safetensors.index.json`.

@@ -7,9 +7,9 @@
 #include <memory>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/context_flags.h"
@@ -77,9 +77,11 @@ std::string tensor_summary(const safetensors::Model& model) {
 }
 
 std::string tensor_table(const safetensors::Model& model, const Terminal& out) {
-  Table table({{.title = "tensor"}, {.title = "dtype"}, {.title = "shape"}, {.title = "bytes", .align = Table::Align::right}});
+  Table table(
+      {{.title = "tensor"}, {.title = "dtype"}, {.title = "shape"}, {.title = "bytes", .align = Table::Align::right}});
   for (const auto& tensor : model.tensors()) {
-    table.add_row({tensor.name, std::string(to_string(tensor.dtype)), shape_text(tensor), format_size(tensor.extent.length)});
+    table.add_row(
+        {tensor.name, std::string(to_string(tensor.dtype)), shape_text(tensor), format_size(tensor.extent.length)});
   }
   return table.render(out);
 }
@@ -135,12 +137,9 @@ Json json_of(const Subject& subject) {
                          {"offset", tensor.extent.offset}});
     }
   }
-  return {{"name", subject.name},
-          {"format", subject.model ? "safetensors" : "bytes"},
-          {"bytes", size_of(subject)},
-          {"resident_bytes", resident ? Json(*resident) : Json()},
-          {"stores", stores},
-          {"metadata", metadata},
+  return {{"name", subject.name},      {"format", subject.model ? "safetensors" : "bytes"},
+          {"bytes", size_of(subject)}, {"resident_bytes", resident ? Json(*resident) : Json()},
+          {"stores", stores},          {"metadata", metadata},
           {"tensors", tensors}};
 }
 
@@ -168,8 +167,9 @@ void add_stat(CLI::App& root, Command& chosen) {
   app->add_flag("--tensors", options->tensors, "List every tensor");
   add_context_flags(*app, options->context);
   add_json(*app, chosen);
-  add_examples(*app, {{"gpuio stat model.safetensors --tensors", "names, types and shapes"},
-                      {"gpuio stat data.bin --json | jq '.subjects[0].resident_bytes'", "how much the page cache holds"}});
+  add_examples(*app,
+               {{"gpuio stat model.safetensors --tensors", "names, types and shapes"},
+                {"gpuio stat data.bin --json | jq '.subjects[0].resident_bytes'", "how much the page cache holds"}});
   app->callback([options, &chosen] {
     chosen.run = [options, &chosen](const Shell& shell) { return stat(shell, *options, chosen.json); };
   });

@@ -16,7 +16,8 @@ std::string format_rate(double bytes_per_second);
 /// "161 us", "161 ms", "1.06 s", "2 min 3 s".
 std::string format_seconds(double seconds);
 
-/// Time left as a clock: "0:07", "12:03", "1:02:33"; "-:--" where it is unknown (negative, infinite) or beyond four days.
+/// Time left as a clock: "0:07", "12:03", "1:02:33"; "-:--" where it is unknown (negative, infinite) or beyond four
+/// days.
 std::string format_clock(double seconds);
 
 /// "96 %"; one decimal below ten: "2.4 %".

@@ -79,8 +79,8 @@ class FileCursor {
 
 }  // namespace
 
-std::optional<Difference> verify(const Context& context, const Device& device, const Source& source, const LoadBatch& batch,
-                                 const Slice& memory, const Interrupt& interrupt,
+std::optional<Difference> verify(const Context& context, const Device& device, const Source& source,
+                                 const LoadBatch& batch, const Slice& memory, const Interrupt& interrupt,
                                  const std::function<void(std::uint64_t)>& tick) {
   const std::vector<Chunk> chunks = cut(batch);
   std::atomic<std::size_t> next{0};
@@ -96,8 +96,9 @@ std::optional<Difference> verify(const Context& context, const Device& device, c
       const std::size_t index = next.fetch_add(1);
       if (index >= chunks.size()) return;
       const Chunk& chunk = chunks[index];
-      const Request back = context.copy(memory.slice(chunk.memory_offset, chunk.length).value(),
-                                        loaded.slice(0, chunk.length).value()).value();
+      const Request back =
+          context.copy(memory.slice(chunk.memory_offset, chunk.length).value(), loaded.slice(0, chunk.length).value())
+              .value();
       const std::span<std::byte> want = std::span(expected).first(chunk.length);
       cursor.file_of(chunk.piece).read(want, chunk.file_offset);
       throw_if_failed(back.wait());
@@ -122,7 +123,8 @@ std::optional<Difference> verify(const Context& context, const Device& device, c
 }
 
 Buffer allocate_staging(const Context& context, const Device& device, std::uint64_t size_bytes) {
-  if (auto pinned = device.allocate(size_bytes, {.kind = RegionKind::pinned, .numa_node = {}})) return *std::move(pinned);
+  if (auto pinned = device.allocate(size_bytes, {.kind = RegionKind::pinned, .numa_node = {}}))
+    return *std::move(pinned);
   return context.device("host").value().allocate(size_bytes).value();
 }
 

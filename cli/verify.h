@@ -21,12 +21,12 @@ struct Difference {
   unsigned found = 0;
 };
 
-/// Compares every byte of `batch` in `memory` (on `device`) with a plain pread of its file, on several threads. Bytes come
-/// back from the device by Context::copy. `tick` gets the bytes compared so far.
+/// Compares every byte of `batch` in `memory` (on `device`) with a plain pread of its file, on several threads. Bytes
+/// come back from the device by Context::copy. `tick` gets the bytes compared so far.
 ///
 /// Throws gpuio::Error if a file can't be read any more, or on Ctrl-C.
-std::optional<Difference> verify(const Context& context, const Device& device, const Source& source, const LoadBatch& batch,
-                                 const Slice& memory, const Interrupt& interrupt,
+std::optional<Difference> verify(const Context& context, const Device& device, const Source& source,
+                                 const LoadBatch& batch, const Slice& memory, const Interrupt& interrupt,
                                  const std::function<void(std::uint64_t)>& tick);
 
 /// Host memory that the device's copy engine reaches at full speed, or ordinary memory where no more can be pinned.

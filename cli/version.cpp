@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `gpuio version` and `gpuio --version`.
 
-#include <CLI/CLI.hpp>
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/json.h"

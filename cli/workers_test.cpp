@@ -34,10 +34,12 @@ TEST(RunWorkers, RethrowsAWorkersErrorAfterAllHaveEnded) {
 TEST(RunWorkers, TicksOnTheCallersThreadMeanwhile) {
   unsigned ticks = 0;
   const auto caller = std::this_thread::get_id();
-  run_workers(1, [](unsigned) { std::this_thread::sleep_for(3 * kTick); }, [&] {
-    EXPECT_EQ(std::this_thread::get_id(), caller);
-    ++ticks;
-  });
+  run_workers(
+      1, [](unsigned) { std::this_thread::sleep_for(3 * kTick); },
+      [&] {
+        EXPECT_EQ(std::this_thread::get_id(), caller);
+        ++ticks;
+      });
   EXPECT_GE(ticks, 1U);
 }
 

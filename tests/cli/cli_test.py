@@ -68,6 +68,19 @@ class Load(CliTest):
         report = self.run_json("load", self.path("m"), "--device", "host", "--no-compare")
         self.assertEqual((report["files"], report["tensors"], report["bytes"]), (2, 2, 300))
 
+    def test_more_files_load_than_the_usual_limit_of_open_files(self):
+        for i in range(1100):
+            self.write(f"d/{i}", b"x" * (i + 1))
+        report = self.run_json("load", self.path("d"), "--device", "host")
+        self.assertEqual((report["files"], report["bytes"]), (1100, 1100 * 1101 // 2))
+
+    def test_the_disk_is_the_limit_of_what_must_come_from_it(self):
+        report = self.run_json("load", self.write_random("a.bin", 32 * MIB), "--device", "host", "--cache", "direct")
+        if report["limit"]["disk_bytes_per_second"] is None:
+            self.skipTest("the temporary folder's file system has no O_DIRECT")
+        slower = min(report["limit"]["disk_bytes_per_second"], report["limit"]["copy_bytes_per_second"])
+        self.assertAlmostEqual(report["limit"]["bytes_per_second"] / slower, 1)
+
     def test_odd_file_names_load(self):
         report = self.run_json("load", self.write_random("d/a b%20c?d#e.bin", 100), "--device", "host", "--no-compare")
         self.assertEqual(report["bytes"], 100)
@@ -92,6 +105,40 @@ class Load(CliTest):
         result = subprocess.run([GPUIO, "load", path], env=environment(), capture_output=True, text=True,
                                 preexec_fn=demote, timeout=60)
         self.assert_fails(result, 1, "permission_denied", path)
+
+
+class Interference(CliTest):
+    """Files that change while they are loaded."""
+
+    def load_while(self, change):
+        """The result of a load of 32 MiB (4 s) whose file `change` touches after 2 s."""
+        path = self.write_random("big.bin", 32 * MIB)
+        process = subprocess.Popen([GPUIO, "load", path, "--device", "host", "--json"], env=environment(**SLOW),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        time.sleep(2)
+        change(path)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, json.loads(out), err
+
+    def test_bytes_that_differ_afterwards_exit_3_and_name_the_first(self):
+        def overwrite(path):
+            with open(path, "r+b") as file:
+                first = file.read(1)
+                file.seek(0)
+                file.write(bytes([first[0] ^ 1]))
+
+        code, report, err = self.load_while(overwrite)
+        self.assertEqual(code, 3, err)
+        difference = report["verified"]["difference"]
+        self.assertFalse(report["verified"]["ok"])
+        self.assertEqual((difference["path"], difference["offset"]), (self.path("big.bin"), 0))
+        self.assertEqual(difference["expected"], difference["found"] ^ 1)
+
+    def test_a_file_cut_short_fails_with_its_name(self):
+        code, report, err = self.load_while(lambda path: os.truncate(path, MIB))
+        self.assertEqual((code, report["error"]["code"]), (1, "end_of_file"), err)
+        self.assertIn("big.bin", report["error"]["message"])
 
 
 class Interruption(CliTest):
@@ -188,8 +235,8 @@ class Stat(CliTest):
 class Config(CliTest):
     def test_origin_tells_file_environment_and_command_line(self):
         file = self.write("c.toml", b'[local]\nqueue_depth_max = 33\n')
-        settings = self.run_json("config", "show", "--config", file, "--set", "memory.slab_bytes=4MiB", **SLOW)["settings"]
-        by_key = {s["key"]: s for s in settings}
+        shown = self.run_json("config", "show", "--config", file, "--set", "memory.slab_bytes=4MiB", **SLOW)
+        by_key = {setting["key"]: setting for setting in shown["settings"]}
         self.assertEqual(by_key["local.queue_depth_max"]["value"], "33")
         self.assertIn(file + ":2", by_key["local.queue_depth_max"]["origin"])
         self.assertIn("environment", by_key["scheduler.bandwidth_bulk_bytes_per_second"]["origin"])
@@ -199,7 +246,7 @@ class Config(CliTest):
     def test_check_names_file_line_and_the_nearest_key(self):
         self.run_ok("config", "check", self.write("good.toml", b"[local]\nqueue_depth_max = 33\n"))
         bad = self.write("bad.toml", b"[local]\nqueue_depht_max = 33\n")
-        self.assert_fails(run("config", "check", bad), 1, bad + ":2", "queue_depth_max")
+        self.assert_fails(run("config", "check", bad), 1, bad, "line=2", "local.queue_depth_max")
 
     def test_bad_settings_stop_every_command(self):
         self.assert_fails(run("doctor", GPUIO_LOCAL_NO_SUCH_KEY="1"), 1, "GPUIO_LOCAL_NO_SUCH_KEY")
@@ -242,8 +289,8 @@ class CommandLine(CliTest):
         with open(os.path.join(DOCS, "cli.md"), encoding="utf-8") as page:
             text = page.read()
         path = self.write("m.safetensors", safetensors_bytes({"w": b"1" * 30}))
-        for arguments in (["load", path, "--device", "host"], ["stat", path], ["doctor"], ["config", "show"], ["version"],
-                          ["copy", path, self.path("copy"), "--verify"]):
+        for arguments in (["load", path, "--device", "host"], ["copy", path, self.path("copy"), "--verify"],
+                          ["stat", path], ["doctor"], ["config", "show"], ["version"]):
             for key in keys_of(self.run_json(*arguments)):
                 self.assertIn(f"`{key}`", text, arguments)
 
@@ -258,7 +305,8 @@ class CommandLine(CliTest):
 
     def test_a_result_that_cannot_be_written_is_a_failure(self):
         with open("/dev/full", "w", encoding="utf-8") as full:
-            result = subprocess.run([GPUIO, "version"], env=environment(), stdout=full, stderr=subprocess.PIPE, text=True)
+            result = subprocess.run([GPUIO, "version"], env=environment(), stdout=full, stderr=subprocess.PIPE,
+                                    text=True)
         self.assertEqual(result.returncode, 1)
         self.assertIn("no_space", result.stderr)
 
