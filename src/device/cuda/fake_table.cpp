@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/spi/kernels.h"
-#include "device/cuda/build_id.h"
 #include "device/cuda/table.h"
 
 // Stands in for libgpuio_cuda.so in tests: wrong in the one way that its build names, or a device that has one GPU

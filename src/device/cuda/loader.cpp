@@ -9,7 +9,6 @@
 
 #include "base/try.h"
 #include "core/spi/kernels.h"
-#include "device/cuda/build_id.h"
 
 namespace gpuio::cuda {
 namespace {

@@ -3,7 +3,6 @@
 #include <memory>
 
 #include "core/spi/kernels.h"
-#include "device/cuda/build_id.h"
 #include "device/cuda/kernels.h"
 #include "device/cuda/runtime.h"
 
