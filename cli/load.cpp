@@ -62,12 +62,12 @@ std::string verify_line(const LoadReport& report, const Terminal& out) {
 
 Table rate_table(const LoadReport& report, const Terminal& out) {
   using Align = Table::Align;
+  const Bound limit = bound(report);
   Table table({{.title = ""},
                {.title = "rate", .align = Align::right},
                {.title = "time", .align = Align::right},
-               {.title = "of limit", .align = Align::right},
+               {.title = limit.seconds > 0 ? "of limit" : "", .align = Align::right},
                {.title = ""}});
-  const Bound limit = bound(report);
   const auto of_limit = [&](double rate) {
     if (limit.seconds <= 0) return std::string();
     return format_percent(rate * limit.seconds / static_cast<double>(report.bytes));
