@@ -31,6 +31,7 @@ Status Job::stopped(std::uint64_t now_ns) const {
   if (now_ns >= run().deadline_ns) {
     return Status(Code::deadline_exceeded, "not moved by the deadline").with("store", file_->path());
   }
+  if (run().kind != spi::RunKind::read) return file_->healthy();
   return {};
 }
 

@@ -29,7 +29,8 @@ class Job {
   /// Why no further piece may start now; ok if one may.
   [[nodiscard]] Status stopped(std::uint64_t now_ns) const;
   [[nodiscard]] bool stop_asked(std::uint64_t now_ns) const noexcept {
-    return cancelled_.load(std::memory_order_relaxed) || now_ns >= run().deadline_ns;
+    return cancelled_.load(std::memory_order_relaxed) || now_ns >= run().deadline_ns ||
+           (run().kind != spi::RunKind::read && file_->poisoned());
   }
 
   /// All segments from the cursor on fail with `reason`. Once; by whoever holds the cursor.

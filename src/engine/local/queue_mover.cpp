@@ -201,9 +201,7 @@ void QueueMover::fill(std::uint64_t now_ns) {
 void QueueMover::fill_from(JobList& jobs, std::uint64_t now_ns) {
   while (!jobs.empty()) {
     QueueJob& job = jobs.front();
-    Status status = job.stopped(now_ns);
-    if (status.ok() && job.run().kind != spi::RunKind::read) status = job.file().healthy();
-    if (!status.ok()) drop(job, status);
+    if (job.stop_asked(now_ns)) drop(job, job.stopped(now_ns));
     const bool direct = job.run().way == spi::Way::direct && job.file().alignment().usable();
     while (!free_.empty() && (job.flush_waits || !job.cursor().at_end())) {
       const SlotIndex index = free_.back();

@@ -38,7 +38,7 @@ void StoreFile::grow_to(std::uint64_t size_bytes) noexcept {
 }
 
 Status StoreFile::healthy() const {
-  if (!poisoned_.load(std::memory_order_acquire)) return {};
+  if (!poisoned()) return {};
   const std::lock_guard lock(mutex_);
   return poison_;
 }

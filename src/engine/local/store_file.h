@@ -33,6 +33,7 @@ class StoreFile {
   void set_size(std::uint64_t size_bytes) noexcept { size_.store(size_bytes, std::memory_order_relaxed); }
   void grow_to(std::uint64_t size_bytes) noexcept;
 
+  [[nodiscard]] bool poisoned() const noexcept { return poisoned_.load(std::memory_order_acquire); }
   /// ok, or `poisoned` with what the flush said.
   [[nodiscard]] Status healthy() const;
   void poison(const Status& cause);
