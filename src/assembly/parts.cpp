@@ -8,8 +8,20 @@
 #include "device/host/driver.h"
 #include "engine/local/local_engine.h"
 #include "engine/local/system_engine.h"
+#include "sim/engine.h"
 
 namespace gpuio::assembly {
+namespace {
+
+std::unique_ptr<spi::Engine> simulated_local_engine(const spi::EngineHost& host, sim::EnginePieces pieces) {
+  local::EngineOptions options{{"sim"}, std::move(pieces.files), nullptr, nullptr};
+  options.make_queue = [make = std::move(pieces.make_queue)](auto& executor, auto&, const auto&) {
+    return local::QueueChoice{make(executor), ""};
+  };
+  return local::make_engine(host, std::move(options));
+}
+
+}  // namespace
 
 core::Parts parts() {
   core::Parts parts;
@@ -25,6 +37,7 @@ core::Parts parts() {
   parts.engines.push_back([](const spi::EngineHost& host) -> std::unique_ptr<spi::Engine> {
     return local::make_engine(host, local::system_options());
   });
+  parts.engines.push_back([](const spi::EngineHost& host) { return sim::make_engine(host, simulated_local_engine); });
   return parts;
 }
 

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/spi/device.h"
+#include "core/spi/executor.h"
+#include "sim/fate.h"
+
+namespace gpuio::sim {
+
+/// Holds streams back: gives words that a stream waits for and raises each when its time has come. Thread safety: all
+/// members.
+class Delays final : public spi::Pollable {
+ public:
+  explicit Delays(spi::Executor& executor) : executor_(executor) { executor_.attach(*this); }
+  ~Delays();
+  Delays(const Delays&) = delete;
+  Delays& operator=(const Delays&) = delete;
+
+  /// A word that becomes 1 in `delay_ns`; it stays where it is as long as this lives.
+  [[nodiscard]] const std::uint32_t* add(std::uint64_t delay_ns);
+  std::uint64_t poll(std::uint64_t now_ns) override;
+
+ private:
+  spi::Executor& executor_;
+  std::mutex mutex_;
+  std::deque<std::uint32_t> words_;
+  std::multimap<std::uint64_t, std::uint32_t*> due_;
+};
+
+struct DeviceModel {
+  bool memory_is_host = true;  ///< False: poses as an accelerator whose memory host code can't reach.
+  std::uint64_t slow_ns = 500'000;
+  std::uint64_t stuck_ns = 200'000'000;
+};
+
+/// Another device with faults in its way: late streams, calls that fail, work that does not happen, a device that is gone.
+/// Freeing always works, so that what is left at the end is a leak. Thread safety: as spi::Device.
+class Device final : public spi::Device {
+ public:
+  Device(std::unique_ptr<spi::Device> inner, std::shared_ptr<Fate> fate, std::shared_ptr<Delays> delays,
+         const DeviceModel& model);
+  ~Device() override;
+
+  const DeviceInfo& info() const noexcept override { return inner_->info(); }
+  Capability capability(Ability ability) const override { return inner_->capability(ability); }
+  Result<MemoryUse> memory_use() const override { return inner_->memory_use(); }
+  bool memory_is_host() const noexcept override { return model_.memory_is_host; }
+
+  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, int numa_node) override;
+  Status free(RegionKind kind, std::byte* base, std::size_t bytes) override;
+  Status register_memory(std::byte* base, std::size_t bytes, spi::RegisterMode mode) override;
+  Status unregister_memory(std::byte* base, std::size_t bytes) override;
+
+  Result<spi::StreamHandle> create_stream() override { return inner_->create_stream(); }
+  Status destroy_stream(spi::StreamHandle stream) override { return inner_->destroy_stream(stream); }
+  Status synchronize(spi::StreamHandle stream) override { return inner_->synchronize(stream); }
+  Result<bool> capturing(spi::StreamHandle stream) override { return inner_->capturing(stream); }
+  void* native(spi::StreamHandle stream) const noexcept override { return inner_->native(stream); }
+  Result<spi::StreamHandle> wrap_stream(void* native) override { return inner_->wrap_stream(native); }
+
+  Result<spi::EventHandle> create_event() override;
+  Status destroy_event(spi::EventHandle event) override;
+  Status record(spi::EventHandle event, spi::StreamHandle stream) override;
+  Status wait(spi::StreamHandle stream, spi::EventHandle event) override { return inner_->wait(stream, event); }
+  Result<bool> finished(spi::EventHandle event) override;
+  Status synchronize_event(spi::EventHandle event) override { return inner_->synchronize_event(event); }
+
+  Status begin_capture(spi::StreamHandle stream) override { return inner_->begin_capture(stream); }
+  Result<spi::GraphHandle> end_capture(spi::StreamHandle stream) override { return inner_->end_capture(stream); }
+  Status launch_graph(spi::GraphHandle graph, spi::StreamHandle stream) override {
+    return inner_->launch_graph(graph, stream);
+  }
+  Status destroy_graph(spi::GraphHandle graph) override { return inner_->destroy_graph(graph); }
+
+  Status copy(spi::StreamHandle stream, std::span<const spi::CopySegment> segments) override;
+  Status fill(spi::StreamHandle stream, std::byte* memory, std::byte value, std::size_t bytes) override {
+    return inner_->fill(stream, memory, value, bytes);
+  }
+  Status wait_word(spi::StreamHandle stream, const std::uint32_t* word, std::uint32_t value) override;
+  Status write_word(spi::StreamHandle stream, std::uint32_t* word, std::uint32_t value) override {
+    return inner_->write_word(stream, word, value);
+  }
+  Status launch(spi::StreamHandle stream, spi::KernelId kernel, const void* arguments) override;
+  Result<int> export_dmabuf(std::byte* base, std::size_t bytes) override { return inner_->export_dmabuf(base, bytes); }
+
+  /// Bytes allocated and not freed.
+  [[nodiscard]] std::uint64_t allocated_bytes() const;
+
+ private:
+  /// ok, or why a call that queues work fails; may make the stream late.
+  [[nodiscard]] Status before_work(spi::StreamHandle stream);
+  /// True if the work is not to happen; the stream's next event will say so.
+  [[nodiscard]] bool drops_work(spi::StreamHandle stream);
+  [[nodiscard]] Status lost() const;
+
+  const std::unique_ptr<spi::Device> inner_;
+  const std::shared_ptr<Fate> fate_;
+  const std::shared_ptr<Delays> delays_;
+  const DeviceModel model_;
+  mutable std::mutex mutex_;  ///< Guards what follows.
+  bool lost_ = false;
+  std::set<spi::StreamHandle> failed_streams_;  ///< Since their last event.
+  std::set<spi::EventHandle> failed_events_;
+  std::uint64_t allocated_bytes_ = 0;
+};
+
+/// Wraps each device of another driver; `models[i]` is the i-th one's, the last holds for those beyond.
+class Driver final : public spi::DeviceDriver {
+ public:
+  Driver(std::unique_ptr<spi::DeviceDriver> inner, std::shared_ptr<Fate> fate, spi::Executor& executor,
+         std::vector<DeviceModel> models);
+
+  [[nodiscard]] std::string_view family() const noexcept override { return inner_->family(); }
+  [[nodiscard]] Result<int> count() override { return inner_->count(); }
+  [[nodiscard]] std::string name(int ordinal) const override { return inner_->name(ordinal); }
+  [[nodiscard]] Result<std::unique_ptr<spi::Device>> open(int ordinal) override;
+
+ private:
+  const std::unique_ptr<spi::DeviceDriver> inner_;
+  const std::shared_ptr<Fate> fate_;
+  const std::shared_ptr<Delays> delays_;
+  const std::vector<DeviceModel> models_;
+};
+
+}  // namespace gpuio::sim
