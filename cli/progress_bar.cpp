@@ -63,7 +63,7 @@ std::string render_bar(const BarView& view) {
   constexpr std::size_t kBarCellsMax = 40;
   for (std::size_t kept = fields.size(); kept > 0; --kept) {
     std::string tail;
-    for (std::size_t i = 0; i < kept; ++i) tail += "  " + fields[i];
+    for (std::size_t i = 0; i < kept; ++i) tail.append("  ").append(fields[i]);
     const std::size_t used = display_width(view.label) + display_width(tail) + (view.unicode ? 1 : 3);
     if (used + kBarCellsMin > width) continue;
     const std::size_t cells = std::min(width - used, kBarCellsMax);
