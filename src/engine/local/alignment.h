@@ -9,11 +9,11 @@
 
 namespace gpuio::local {
 
-/// What O_DIRECT asks of offsets and memory for one store: what the file system reports at first, then what it is seen to
-/// accept (a loop device may reject what it reported). Thread safety: all members.
+/// What O_DIRECT asks of offsets and memory for one store: what the file system reports at first, then what it is seen
+/// to accept (a loop device may reject what it reported). Thread safety: all members.
 class DirectAlignment {
  public:
-  /// Buffered and O_DIRECT writes must never share a page of the cache: the page's write-back would put old bytes over new.
+  /// Buffered and O_DIRECT writes must never share a page of the cache: its write-back would put old bytes over new.
   static constexpr std::uint32_t kPageBytes = 4096;
 
   enum class Lesson : std::uint8_t { already_known, raised, unusable };
@@ -25,8 +25,8 @@ class DirectAlignment {
   [[nodiscard]] std::uint32_t offset() const noexcept { return offset_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint32_t memory() const noexcept { return memory_.load(std::memory_order_relaxed); }
 
-  /// An operation at `offset` for `bytes` into `address` was rejected (EINVAL). Asks for whole pages next time; unusable
-  /// if it was made of whole pages.
+  /// An operation at `offset` for `bytes` into `address` was rejected (EINVAL). Asks for whole pages next time;
+  /// unusable if it was made of whole pages.
   Lesson rejected(std::uint64_t offset, std::uintptr_t address, std::uint64_t bytes) noexcept;
   void give_up() noexcept { offset_.store(0, std::memory_order_relaxed); }
 

@@ -7,7 +7,7 @@
 
 namespace gpuio::local {
 
-/// What this machine lets the local engine do: io_uring, cachestat, O_DIRECT, the memlock limit; each "no" with its fix.
+/// What this machine lets the local engine do: io_uring, cachestat, O_DIRECT, memlock limit; each "no" with its fix.
 [[nodiscard]] std::vector<Finding> diagnose_system(const QueueChoice& choice);
 
 }  // namespace gpuio::local

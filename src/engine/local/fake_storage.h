@@ -72,7 +72,8 @@ class FakeFileSystem final : public spi::FileSystem {
     attributes.version = version;
     return attributes;
   }
-  std::int64_t read(spi::FileHandle /*file*/, std::uint64_t offset, std::span<std::byte> memory, bool no_wait) override {
+  std::int64_t read(spi::FileHandle /*file*/, std::uint64_t offset, std::span<std::byte> memory,
+                    bool no_wait) override {
     if (no_wait && resident_bytes == 0) return -EAGAIN;
     std::size_t bytes = memory.size();
     if (!allow(on_read, offset, bytes)) return refusal_;

@@ -20,7 +20,9 @@ class Job {
  public:
   void begin(spi::Run& run, StoreFile& file);
 
-  [[nodiscard]] bool carries(const spi::Run& run) const noexcept { return run_.load(std::memory_order_acquire) == &run; }
+  [[nodiscard]] bool carries(const spi::Run& run) const noexcept {
+    return run_.load(std::memory_order_acquire) == &run;
+  }
   [[nodiscard]] spi::Run& run() const noexcept { return *run_.load(std::memory_order_relaxed); }
   [[nodiscard]] StoreFile& file() const noexcept { return *file_; }
   [[nodiscard]] PieceCursor& cursor() noexcept { return cursor_; }

@@ -82,7 +82,9 @@ INSTANTIATE_TEST_SUITE_P(Ways, LocalFaultsEachWay, ::testing::Values(Way::cached
                          });
 
 TEST_P(LocalFaultsEachWay, ShortCountsAreContinuedAndCounted) {
-  files_->on_read = [](std::uint64_t, std::size_t bytes) { return std::max<std::int64_t>(512, std::int64_t(bytes) / 2); };
+  files_->on_read = [](std::uint64_t, std::size_t bytes) {
+    return std::max<std::int64_t>(512, static_cast<std::int64_t>(bytes) / 2);
+  };
   auto store = open();
   TestRun run(*store, RunKind::read, GetParam(), {segment(0, 16384), segment(32768, 8192)});
   store->start(run);

@@ -26,7 +26,7 @@ LocalStore::~LocalStore() {
   for (const spi::FileHandle handle : {file_.direct(), file_.buffered()}) {
     if (handle >= 0) engine_.close(handle, queued_);
   }
-  // Dropped without a commit: the old contents stay, the new ones go. A failure leaves a file aside, which harms nobody.
+  // Dropped without a commit: the old contents stay, the new ones go. A failure leaves a file aside, harming nobody.
   if (!target_.empty()) static_cast<void>(engine_.files().remove(file_.path()));
 }
 
@@ -129,7 +129,9 @@ Status LocalStore::commit() {
 }
 
 Status LocalStore::truncate(std::uint64_t size_bytes) {
-  if (!writable_) return Status(Code::permission_denied, "the store was opened for reading").with("store", file_.path());
+  if (!writable_) {
+    return Status(Code::permission_denied, "the store was opened for reading").with("store", file_.path());
+  }
   GPUIO_TRY(file_.healthy());
   const int result = engine_.files().truncate(file_.buffered(), size_bytes);
   if (result != 0) {

@@ -74,7 +74,9 @@ class LocalStoreTest : public ::testing::Test {
     EXPECT_TRUE(store) << store.status().to_string();
     return store ? *store : nullptr;
   }
-  Status open_error(const spi::Uri& uri, const OpenOptions& options = {}) { return engine_->open(uri, options).status(); }
+  Status open_error(const spi::Uri& uri, const OpenOptions& options = {}) {
+    return engine_->open(uri, options).status();
+  }
 
   void carry_out(TestRun& run) {
     OnReactor(*executor_, [&] { run.store->start(run); });

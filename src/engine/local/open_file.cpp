@@ -42,7 +42,8 @@ std::string aside_name(const std::string& path, std::uint64_t number) {
 }
 
 Status directory_status(const std::string& path) {
-  return Status(Code::invalid_argument, "is a directory: gpuio load takes folders, a store does not").with("path", path);
+  return Status(Code::invalid_argument, "is a directory: gpuio load takes folders, a store does not")
+      .with("path", path);
 }
 
 Result<spi::FileHandle> open_buffered(spi::FileSystem& files, OpenedFile& file, OpenMode mode, std::uint64_t seed) {

@@ -10,7 +10,7 @@
 
 namespace gpuio::local {
 
-/// What a LocalStore is made of, once everything that can fail has been done. Owns nothing: who takes it closes the handles.
+/// What a LocalStore is made of, once everything that can fail has been done. Who takes it closes the handles.
 struct OpenedFile {
   std::string path;    ///< Of the file that is open.
   std::string target;  ///< Mode replace: where commit puts it; empty otherwise.

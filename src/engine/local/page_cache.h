@@ -14,7 +14,7 @@ enum class Method : std::uint8_t { cachestat, mincore, none };
 [[nodiscard]] Method method();
 [[nodiscard]] std::string_view to_string(Method method) noexcept;
 
-/// Bytes of the range in the page cache; nullopt where the kernel won't say for this file (it must be ours or writable).
+/// Bytes of the range in the page cache; nullopt where the kernel won't say (the file must be ours or writable).
 [[nodiscard]] std::optional<std::uint64_t> resident(int file, std::uint64_t offset, std::uint64_t length);
 
 }  // namespace gpuio::local::page_cache

@@ -9,8 +9,8 @@
 
 namespace gpuio::local {
 
-/// Consecutive bytes of one segment that one system call after another moves until all are there. Reads and writes, pool
-/// tasks and storage queue, system and simulator: all of them decide what a count means here.
+/// Consecutive bytes of one segment that one system call after another moves until all are there. Reads and writes,
+/// pool tasks and storage queue, system and simulator: all of them decide what a count means here.
 struct Piece {
   std::uint64_t offset = 0;
   std::byte* memory = nullptr;
@@ -18,7 +18,7 @@ struct Piece {
   std::uint32_t required = 0;   ///< Reads: fewer than this at the end of the store is a failure. Writes: all.
   std::uint32_t segment = 0;    ///< Its segment's position in the run.
   std::uint32_t done = 0;       ///< Where the next call starts.
-  std::uint32_t reached = 0;    ///< How many bytes have arrived; more than `done` where an aligned call starts further back.
+  std::uint32_t reached = 0;    ///< Bytes that are there: more than `done` where an aligned call starts further back.
   std::uint32_t attempts = 0;   ///< Refused in a row.
 
   [[nodiscard]] std::uint64_t next_offset() const noexcept { return offset + done; }
@@ -42,7 +42,9 @@ enum class Step : std::uint8_t {
 class PieceCursor {
  public:
   PieceCursor() = default;
-  PieceCursor(std::span<const spi::Segment> segments, spi::RunKind kind) : segments_(segments), kind_(kind) { settle(); }
+  PieceCursor(std::span<const spi::Segment> segments, spi::RunKind kind) : segments_(segments), kind_(kind) {
+    settle();
+  }
 
   /// The next piece, of at most `bytes_max`; requires `!at_end()`.
   [[nodiscard]] Piece take(std::uint32_t bytes_max) noexcept;

@@ -12,8 +12,8 @@
 
 namespace gpuio::local {
 
-/// Moves runs through the page cache by tasks of the executor's pool. Several tasks fill one run together: each takes the
-/// next chunk of a large segment, or the next few dozen small ones, until none is left.
+/// Moves runs through the page cache by tasks of the executor's pool. Several tasks fill one run together: each takes
+/// the next chunk of a large segment, or the next few dozen small ones, until none is left.
 class PoolMover {
  public:
   /// `tasks_max` for one run; 0: as many as pay.

@@ -11,8 +11,8 @@
 
 namespace gpuio::local {
 
-/// Moves runs by operations of the storage queue: cuts them, keeps a bounded number in flight, goes on after short counts,
-/// tries again, reports. Reactor only.
+/// Moves runs by operations of the storage queue: cuts them, keeps a bounded number in flight, goes on after short
+/// counts, tries again, reports. Reactor only.
 class QueueMover {
  public:
   QueueMover(spi::StorageQueue& queue, std::uint32_t depth_max, std::uint32_t bytes_max);

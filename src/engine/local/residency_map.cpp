@@ -16,7 +16,7 @@ constexpr std::uint64_t kStepBytes = 1ULL << 20;
 ResidencyMap::Kind ResidencyMap::look(std::uint64_t offset, std::uint64_t length) {
   const std::optional<std::uint64_t> bytes = files_.resident(file_, offset, length);
   if (!bytes) {
-    // The kernel keeps it to itself (the file is another user's): a byte that can be had without waiting speaks for all.
+    // The kernel won't say (the file is another user's): a byte that can be had without waiting speaks for all.
     std::array<std::byte, 1> probe{};
     return files_.read(file_, offset, probe, true) >= 0 ? Kind::resident : Kind::cold;
   }

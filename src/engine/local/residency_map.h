@@ -8,8 +8,8 @@
 
 namespace gpuio::local {
 
-/// Remembers for a short while which windows of a file are in the page cache, so that planning 10^5 small pieces does not
-/// cost 10^5 system calls. An old answer costs time, never a byte. Reactor only.
+/// Remembers for a short while which windows of a file are in the page cache, so that planning 10^5 small pieces does
+/// not cost 10^5 system calls. An old answer costs time, never a byte. Reactor only.
 class ResidencyMap {
  public:
   static constexpr std::uint64_t kWindowBytes = 8ULL << 20;

@@ -12,7 +12,7 @@
 
 namespace gpuio::local {
 
-/// An open file as those see it who move its bytes: its handles, what O_DIRECT needs, its length, whether a flush failed.
+/// An open file as those see it who move its bytes: handles, what O_DIRECT needs, length, whether a flush failed.
 /// Thread safety: all members.
 class StoreFile {
  public:

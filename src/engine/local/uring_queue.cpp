@@ -22,7 +22,7 @@ namespace {
 
 constexpr unsigned kBuffersMax = 64;
 constexpr std::size_t kBufferBytesMax = 1ULL << 30;  // the kernel's limit for one registered buffer
-constexpr unsigned kFilesMax = 1024;
+constexpr int kFilesMax = 1024;
 constexpr std::uint64_t kNobody = ~std::uint64_t{0};  // user data of operations whose result nobody waits for
 
 // Best first; the first that the kernel takes is used. The thread that will poll is not known yet (R_DISABLED).
@@ -47,8 +47,8 @@ class Ring {
   }
 
   Status set_up(const UringOptions& options) {
-    const std::span<const unsigned> choices =
-        options.single_thread ? std::span<const unsigned>(kSingleThreadFlags) : std::span<const unsigned>(kAnyThreadFlags);
+    std::span<const unsigned> choices = kAnyThreadFlags;
+    if (options.single_thread) choices = kSingleThreadFlags;
     int error = EINVAL;
     for (const unsigned flags : choices) {
       io_uring_params parameters{};
@@ -66,7 +66,8 @@ class Ring {
 
   Status enable() {
     // liburing 2.3 declares io_uring_enable_rings and does not export it.
-    const int result = io_uring_register(static_cast<unsigned>(ring_.ring_fd), IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+    const auto ring = static_cast<unsigned>(ring_.ring_fd);
+    const int result = io_uring_register(ring, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
     return result == 0 ? Status() : refused("enabling", -result);
   }
 
@@ -125,9 +126,9 @@ class UringQueue final : public spi::StorageQueue {
     if (result != 0) return refused("registering an eventfd", -result);
     // Tables to be filled later; without them the plain operations are used.
     has_buffers_ = io_uring_register_buffers_sparse(ring_.get(), kBuffersMax) == 0;
-    has_files_ = io_uring_register_files_sparse(ring_.get(), kFilesMax) == 0;
+    has_files_ = io_uring_register_files_sparse(ring_.get(), unsigned{kFilesMax}) == 0;
     buffers_.assign(has_buffers_ ? kBuffersMax : 0, {});
-    for (unsigned slot = has_files_ ? kFilesMax : 0; slot > 0; --slot) free_files_.push_back(static_cast<int>(slot - 1));
+    for (int slot = has_files_ ? kFilesMax : 0; slot > 0; --slot) free_files_.push_back(slot - 1);
     return {};
   }
 
