@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of all measurements. A new one is a file, and a line here.
+
+#include <array>
+
+#include "cpu/measurements.h"
+#include "gpu/measurements.h"
+
+namespace gpuio::bench {
+
+std::span<const Measurement> measurements() {
+  static constexpr std::array kAll{
+      Measurement{"local.seq_direct", false, seq_direct},
+      Measurement{"local.rand_direct", false, rand_direct},
+      Measurement{"local.hot_host", false, hot_host},
+      Measurement{"local.small_hot", false, small_hot},
+      Measurement{"local.one_small", false, one_small},
+      Measurement{"core.submit", false, submit},
+      Measurement{"core.priority", false, priority},
+      Measurement{"core.startup", false, startup},
+      Measurement{"load.hot", true, load_hot},
+      Measurement{"load.again", true, load_again},
+      Measurement{"load.safetensors", true, load_safetensors},
+      Measurement{"load.pagecache", true, load_pagecache},
+      Measurement{"load.cold", true, load_cold},
+      Measurement{"store.hot", true, store_hot},
+      Measurement{"load.random_4k", true, load_random},
+  };
+  return kAll;
+}
+
+}  // namespace gpuio::bench
