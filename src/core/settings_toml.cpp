@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-// toml++ 3.3 asserts, and with NDEBUG lets the compiler assume, what bad texts break: `[=]` or `t = 1979-05-27T)` would
-// end the process. The code behind its assertions reports such texts as errors; so it is compiled without them.
-#pragma push_macro("NDEBUG")
-#undef NDEBUG
-#define TOML_ASSERT(expression) static_assert(true)
-#include <toml++/toml.h>
-#pragma pop_macro("NDEBUG")
-
 #include <algorithm>
 
 #include "base/try.h"
 #include "core/settings_state.h"
 #include "core/settings_table.h"
+#include "core/toml.h"
 
 namespace gpuio::core {
 namespace {
@@ -76,39 +69,6 @@ Status apply_section(std::string_view section, const toml::table& table, std::st
   return {};
 }
 
-/// The line of the first byte beyond ASCII outside quotes and comments; 0 if there is none. toml++ 3.3 takes some of
-/// them for unreachable code while it looks for blanks.
-std::uint64_t find_bare_foreign_letter(std::string_view toml) noexcept {
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  std::uint64_t line = 1;
-  std::string_view quote;  // The one that is open.
-  for (std::size_t i = toml.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0; i < toml.size(); ++i) {
-    const char c = toml[i];
-    if (c == '\n') {
-      ++line;
-      if (quote.size() == 1) quote = {};
-    } else if (!quote.empty()) {
-      if (c == '\\' && quote[0] == '"') {
-        if (i + 1 < toml.size() && toml[i + 1] != '\n') ++i;
-      } else if (toml.substr(i, quote.size()) == quote) {
-        i += quote.size() - 1;
-        // A long text may end in two quotes of its own.
-        for (int extra = 0; extra < 2 && quote.size() == 3 && toml.substr(i + 1, 1) == quote.substr(0, 1); ++extra) ++i;
-        quote = {};
-      }
-    } else if (c == '"' || c == '\'') {
-      const bool is_long = toml.size() - i >= 3 && toml[i + 1] == c && toml[i + 2] == c;
-      quote = toml.substr(i, is_long ? 3 : 1);
-      i += quote.size() - 1;
-    } else if (c == '#') {
-      i = std::min(toml.find('\n', i), toml.size()) - 1;
-    } else if ((static_cast<unsigned char>(c) & 0x80U) != 0) {
-      return line;
-    }
-  }
-  return 0;
-}
-
 Status unknown_section(const toml::key& name, std::string_view path) {
   const std::vector<std::string_view> known = sections();
   Status status(Code::invalid_argument,
@@ -119,11 +79,6 @@ Status unknown_section(const toml::key& name, std::string_view path) {
 }  // namespace
 
 Status apply_toml(std::string_view toml, std::string_view path, SettingsState& state) {
-  if (const std::uint64_t line = find_bare_foreign_letter(toml); line != 0) {
-    return Status(Code::invalid_argument, "not TOML: only quoted names may have letters beyond ASCII")
-        .with("file", path)
-        .with("line", line);
-  }
   const toml::parse_result parsed = toml::parse(toml);
   if (!parsed) {
     Status status(Code::invalid_argument, fmt::format("not TOML: {}", parsed.error().description()));
