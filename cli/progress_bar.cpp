@@ -107,8 +107,8 @@ void ProgressBar::draw(bool finished) {
                                        .finished = finished,
                                        .unicode = terminal_.unicode(),
                                        .width = terminal_.width()});
-  terminal_.write("\r" + terminal_.paint(line, finished ? Style::plain : Style::cyan) + "\x1b[K" +
-                  (finished ? "\n" : ""));
+  terminal_.write(
+      fmt::format("\r{}\x1b[K{}", terminal_.paint(line, finished ? Style::plain : Style::cyan), finished ? "\n" : ""));
 }
 
 }  // namespace gpuio::cli
