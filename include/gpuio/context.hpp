@@ -95,7 +95,7 @@ class Context {
   /// Readable when poll has something to do (Drive::caller); -1 otherwise.
   [[nodiscard]] int wake_fd() const noexcept;
 
-  /// Changes a reloadable setting while running (bandwidth limits, queue depths, log level). Fails as Settings::set.
+  /// Changes a reloadable setting while running (bandwidth limits, logging). Fails as Settings::set.
   [[nodiscard]] Status set(std::string_view key, std::string_view value) const;
   [[nodiscard]] Settings settings() const;  ///< As they are now.
 

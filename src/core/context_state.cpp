@@ -2,6 +2,7 @@
 #include "core/context_state.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/log.h"
 #include "base/try.h"
@@ -12,9 +13,6 @@
 
 namespace gpuio::core {
 namespace {
-
-/// Fixed-size windows of a file that stay registered: large enough that registering is cheap a byte.
-constexpr std::uint64_t kLoanWindowBytes = 64ULL << 20U;
 
 /// Resident bytes under way: enough that every worker has the next slab's part waiting.
 constexpr std::uint64_t kResidentSlabsMin = 4;
@@ -40,7 +38,10 @@ SchedulerOptions scheduler_options(const SettingsValues& values, unsigned worker
   options.builder.run_bytes_max = values.memory_slab_bytes;
   options.admission.window.target_ns = values.scheduler_bulk_latency_target_ns;
   options.admission.run_bytes_max = values.memory_slab_bytes;
-  options.admission.resident_bytes_max = values.memory_slab_bytes * std::max<std::uint64_t>(kResidentSlabsMin, workers / 2);
+  options.admission.resident_bytes_max =
+      values.scheduler_resident_bytes_max != 0
+          ? values.scheduler_resident_bytes_max
+          : values.memory_slab_bytes * std::max<std::uint64_t>(kResidentSlabsMin, workers / 2);
   options.admission.bandwidth_bulk = values.scheduler_bandwidth_bulk_bytes_per_second;
   options.admission.bandwidth_background = values.scheduler_bandwidth_background_bytes_per_second;
   options.queue_depth_max = values.scheduler_queue_depth_max;
@@ -48,6 +49,11 @@ SchedulerOptions scheduler_options(const SettingsValues& values, unsigned worker
   options.retry_max = static_cast<std::uint32_t>(values.scheduler_retry_max);
   options.retry_backoff_ns = values.scheduler_retry_backoff_ns;
   return options;
+}
+
+Status set_logging(const SettingsValues& values) {
+  base::Logger::process().set_rate(static_cast<std::uint32_t>(values.log_rate_per_second));
+  return base::Logger::process().set_levels(values.log_level);
 }
 
 /// Whoever holds `part` last also holds what it runs on.
@@ -69,7 +75,7 @@ void destroy_context(ContextState* state) {
 
 Result<Context> ContextState::create(const ContextOptions& options, Parts parts) {
   const SettingsValues& values = options.settings.values();
-  GPUIO_TRY(base::Logger::process().set_levels(values.log_level));
+  GPUIO_TRY(set_logging(values));
   auto clock = std::make_shared<base::SystemClock>();
   if (parts.executor == nullptr) {
     GPUIO_ASSIGN(std::shared_ptr<spi::Executor> made, make_executor(options.drive, *clock, values));
@@ -86,7 +92,7 @@ ContextState::ContextState(const ContextOptions& options, std::shared_ptr<spi::E
       values_(options.settings.values()),
       budget_(std::make_shared<PinnedBudget>(values_.memory_pinned_budget_bytes)),
       slab_rings_(*budget_),
-      loans_(budget_, values_.memory_registered_budget_bytes, kLoanWindowBytes),
+      loans_(budget_, values_.memory_registered_budget_bytes, std::bit_floor(values_.memory_slab_bytes)),
       memory_store_(std::make_shared<StoreState>(make_memory_store(*executor_), nullptr, counters_.tier_id("dram"))),
       scheduler_(std::make_unique<Scheduler>(*executor_, scheduler_options(values_, executor_->workers()), loans_, counters_)) {}
 
@@ -182,7 +188,7 @@ Status ContextState::set(std::string_view key, std::string_view value) {
   scheduler_->admission().set_bandwidth_bulk(values.scheduler_bandwidth_bulk_bytes_per_second);
   scheduler_->admission().set_bandwidth_background(values.scheduler_bandwidth_background_bytes_per_second);
   executor_->wake();
-  return base::Logger::process().set_levels(values.log_level);
+  return set_logging(values);
 }
 
 Settings ContextState::settings() {

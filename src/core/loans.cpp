@@ -105,6 +105,14 @@ Result<Lent> LoanBook::borrow(const std::shared_ptr<spi::Store>& store, const st
   return Lent(std::move(window), address, length, reused);
 }
 
+bool LoanBook::has(spi::Store& store, const spi::Device& device, std::uint64_t offset) {
+  if (registered_->limit() == 0) return false;
+  const std::uint64_t identity = store.identity();
+  if (identity == 0) return false;
+  const std::lock_guard lock(mutex_);
+  return kept_.contains(Key(identity, device.info().name, offset / window_bytes_));
+}
+
 LoanBook::Window LoanBook::find(const Key& key) {
   const std::lock_guard lock(mutex_);
   const auto found = kept_.find(key);

@@ -72,6 +72,9 @@ class LoanBook {
   /// Forgets all kept windows; those in use end with their last Lent. Call before engines and devices go.
   void clear();
 
+  /// True if `offset`'s window of the store is kept registered with the device now: borrowing it costs next to nothing.
+  [[nodiscard]] bool has(spi::Store& store, const spi::Device& device, std::uint64_t offset);
+
   [[nodiscard]] std::uint64_t window_bytes() const noexcept { return window_bytes_; }
   /// How many bytes from `offset` lie in its window.
   [[nodiscard]] std::uint64_t to_window_end(std::uint64_t offset) const noexcept {

@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint64_t kLendBytesMin = 1ULL << 20U;
 
 /// Registering takes one lock of the driver's, so more windows at once only wait for each other.
-constexpr unsigned kLendingMax = 4;
+constexpr unsigned kLendingMax = 2;
 
 spi::RunKind run_kind(Operation operation) {
   return operation == Operation::write ? spi::RunKind::write : spi::RunKind::read;
@@ -45,11 +45,16 @@ const spi::Plan& Planner::plan(const RequestState& request, const ResolvedTransf
   return known_;
 }
 
-bool Planner::may_lend(const RequestState& request, const spi::Plan& plan, std::uint64_t bytes) const noexcept {
+bool Planner::lends(const RequestState& request, const spi::Plan& plan, std::uint64_t bytes) const noexcept {
   if (options_.hot_path == PlannerOptions::HotPath::copy || lending_refused_ || request.unassisted) return false;
   if (request.operation != Operation::read || !plan.lendable || bytes < kLendBytesMin) return false;
   if (options_.keep_registered) return true;
   return options_.hot_path == PlannerOptions::HotPath::lend && lending_ < kLendingMax;
+}
+
+bool Planner::must_wait(const ResolvedTransfer& transfer, std::uint64_t offset) const {
+  // What is to be kept is registered on the first load, however long that takes; the loads after it are the gain.
+  return lending_ >= kLendingMax && !loans_.has(transfer.store->store(), transfer.device->device(), offset);
 }
 
 Decision Planner::decide(const RequestState& request, const ResolvedTransfer& transfer, std::uint64_t run_bytes_max) {
@@ -87,8 +92,9 @@ Decision Planner::decide(const RequestState& request, const ResolvedTransfer& tr
   if (transfer.host_reachable) {
     decision.carriage = Carriage::in_place;
   } else if (const std::uint64_t window = loans_.to_window_end(decision.piece.store_offset);
-             may_lend(request, plan, std::min(window, decision.piece.bytes))) {
+             lends(request, plan, std::min(window, decision.piece.bytes))) {
     decision.carriage = Carriage::lent_copy;
+    decision.wait = must_wait(transfer, decision.piece.store_offset);
     decision.piece.bytes = std::min(window, decision.piece.bytes);
   } else {
     decision.carriage = Carriage::slab_copy;

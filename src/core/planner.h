@@ -25,6 +25,7 @@ struct Decision {
   std::uint64_t alignment = 1;         ///< Of offsets and lengths in the store, for what passes through a slab.
   std::uint64_t memory_alignment = 1;
   std::string_view reason;
+  bool wait = false;                   ///< Not now: the pages are to be registered, and others are being.
 };
 
 /// Picks a Path for each piece: asks the store what the range can do now, and matches that with where the bytes go.
@@ -45,13 +46,14 @@ class Planner {
  private:
   [[nodiscard]] const spi::Plan& plan(const RequestState& request, const ResolvedTransfer& transfer,
                                       const LayoutCursor::Piece& piece, CacheUse cache);
-  [[nodiscard]] bool may_lend(const RequestState& request, const spi::Plan& plan, std::uint64_t bytes) const noexcept;
+  [[nodiscard]] bool lends(const RequestState& request, const spi::Plan& plan, std::uint64_t bytes) const noexcept;
+  [[nodiscard]] bool must_wait(const ResolvedTransfer& transfer, std::uint64_t offset) const;
   /// `goes_on`: the cursor's next piece will continue this one.
   void decide_direct(Decision& decision, const ResolvedTransfer& transfer, bool goes_on) const noexcept;
 
   PlannerOptions options_;
   LoanBook& loans_;
-  unsigned lending_ = 0;         ///< Windows being registered or in use.
+  unsigned lending_ = 0;         ///< Windows being registered.
   bool lending_refused_ = false;
 
   const StoreState* known_store_ = nullptr;  ///< What the next four are about.

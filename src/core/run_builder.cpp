@@ -66,6 +66,10 @@ RunBuilder::Outcome RunBuilder::build(RunState& run, std::deque<RequestPointer>&
 RunBuilder::Extend RunBuilder::extend(RunState& run, RequestState& request, std::uint64_t storage_bytes_max) {
   const ResolvedTransfer& transfer = request.transfer(request.cut_transfer);
   Decision decision = planner_.decide(request, transfer, storage_bytes_max);
+  if (decision.wait) {
+    failure_ = Status();
+    return run.pieces.empty() ? Extend::blocked : Extend::full;
+  }
   if (run.pieces.empty()) {
     const Extend step = begin(run, request, transfer, decision);
     if (step != Extend::more) return step;

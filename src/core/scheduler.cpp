@@ -283,12 +283,13 @@ void Scheduler::finish(RequestState& request, Status status) {
   const RequestPointer last = RequestPointer::adopt(&request);  // the live list's reference
   if (request.gate) request.stream_device->gates().open(*request.gate);
   request.mark_quiet();
+  // Whoever hears of it may ask how many are left.
+  outstanding_.fetch_sub(1, std::memory_order_relaxed);
   if (!request.reported) {
     request.reported = true;
     record(request, !status.ok());
     request.report(std::move(status));
   }
-  outstanding_.fetch_sub(1, std::memory_order_relaxed);
   if (cancel_all_.load(std::memory_order_relaxed)) {
     drained_.fetch_add(1, std::memory_order_release);
     executor_.notify(drained_);

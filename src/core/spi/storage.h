@@ -54,6 +54,10 @@ class FileSystem {
   /// One pread. With `no_wait`: -EAGAIN instead of going to the device (RWF_NOWAIT), -EOPNOTSUPP where that can't be asked.
   virtual std::int64_t read(FileHandle file, std::uint64_t offset, std::span<std::byte> memory, bool no_wait) = 0;
   virtual std::int64_t write(FileHandle file, std::uint64_t offset, std::span<const std::byte> memory) = 0;
+  /// As write, to a file that lies in memory (FileAttributes::is_memory), without excluding other writers of it.
+  virtual std::int64_t write_together(FileHandle file, std::uint64_t offset, std::span<const std::byte> memory) {
+    return write(file, offset, memory);
+  }
   virtual int flush(FileHandle file) = 0;  ///< fdatasync; 0 or -errno
   virtual int truncate(FileHandle file, std::uint64_t size_bytes) = 0;
   virtual int reserve(FileHandle file, std::uint64_t size_bytes) = 0;  ///< fallocate; -EOPNOTSUPP is no failure

@@ -24,9 +24,9 @@ PoolMover::PoolMover(spi::Executor& executor, spi::FileSystem& files, std::uint3
       files_(files),
       tasks_max_(std::clamp(executor.workers(), 1U, tasks_max == 0 ? kTasksUseful : tasks_max)) {}
 
-std::size_t PoolMover::tasks_for(const spi::Run& run) const {
-  // A file's writers exclude each other in the kernel: a second one would only spin.
-  if (run.kind == spi::RunKind::write) return 1;
+std::size_t PoolMover::tasks_for(const spi::Run& run, const StoreFile& file) const {
+  // A file's writers exclude each other in the kernel: a second one would only spin. Not so in memory, see MemoryWriter.
+  if (run.kind == spi::RunKind::write && !file.attributes().is_memory) return 1;
   std::uint64_t bytes = 0;
   for (const spi::Segment& segment : run.segments) bytes += segment.bytes;
   const std::uint64_t groups = std::max<std::uint64_t>(run.segments.size() / kGroupPieces, bytes / kChunkBytes);
@@ -36,7 +36,7 @@ std::size_t PoolMover::tasks_for(const spi::Run& run) const {
 void PoolMover::start(spi::Run& run, StoreFile& file) {
   PoolJob& job = jobs_.take(*this);
   job.begin(run, file);
-  const std::size_t count = tasks_for(run);
+  const std::size_t count = tasks_for(run, file);
   job.hold(static_cast<std::uint32_t>(count));
   // The job may be over and taken again before the loop ends, but not before its last task was posted.
   for (std::size_t i = 0; i < count; ++i) executor_.post(job.tasks[i]);
@@ -71,11 +71,16 @@ void PoolMover::work(PoolJob& job, MoveTask& task) {
   run.finish();
 }
 
+std::int64_t PoolMover::write(StoreFile& file, const Piece& piece) {
+  return file.attributes().is_memory ? files_.write_together(file.buffered(), piece.next_offset(), piece.rest())
+                                     : files_.write(file.buffered(), piece.next_offset(), piece.rest());
+}
+
 void PoolMover::move(PoolJob& job, Piece& piece) {
   StoreFile& file = job.file();
   const bool writing = job.run().kind == spi::RunKind::write;
   for (;;) {
-    const std::int64_t result = writing ? files_.write(file.buffered(), piece.next_offset(), piece.rest())
+    const std::int64_t result = writing ? write(file, piece)
                                         : files_.read(file.buffered(), piece.next_offset(), piece.rest(), false);
     switch (const Step step = advance(piece, job.run().kind, result, 1)) {
       case Step::done:

@@ -52,9 +52,10 @@ class PoolMover {
     std::uint64_t bytes = 0;
   };
 
-  [[nodiscard]] std::size_t tasks_for(const spi::Run& run) const;
+  [[nodiscard]] std::size_t tasks_for(const spi::Run& run, const StoreFile& file) const;
   [[nodiscard]] bool claim(PoolJob& job, Group& group);
   void work(PoolJob& job, MoveTask& task);
+  std::int64_t write(StoreFile& file, const Piece& piece);
   void move(PoolJob& job, Piece& piece);
 
   spi::Executor& executor_;

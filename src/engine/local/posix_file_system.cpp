@@ -17,6 +17,7 @@
 #include <ctime>
 
 #include "base/try.h"
+#include "engine/local/memory_writer.h"
 #include "engine/local/page_cache.h"
 
 namespace gpuio::local {
@@ -108,7 +109,10 @@ class PosixFileSystem final : public spi::FileSystem {
     return file;
   }
 
-  void close(spi::FileHandle file) override { ::close(file); }
+  void close(spi::FileHandle file) override {
+    memory_writer_.forget(file);
+    ::close(file);
+  }
 
   Result<spi::FileAttributes> attributes(spi::FileHandle file) override {
     struct statx stat {};
@@ -152,9 +156,15 @@ class PosixFileSystem final : public spi::FileSystem {
     return outcome(pwrite(file, memory.data(), memory.size(), static_cast<off_t>(offset)));
   }
 
+  std::int64_t write_together(spi::FileHandle file, std::uint64_t offset, std::span<const std::byte> memory) override {
+    const std::int64_t result = memory_writer_.write(file, offset, memory);
+    return result == -EOPNOTSUPP ? write(file, offset, memory) : result;
+  }
+
   int flush(spi::FileHandle file) override { return outcome(fdatasync(file)); }
 
   int truncate(spi::FileHandle file, std::uint64_t size_bytes) override {
+    memory_writer_.forget(file);
     return outcome(ftruncate(file, static_cast<off_t>(size_bytes)));
   }
 
@@ -189,6 +199,9 @@ class PosixFileSystem final : public spi::FileSystem {
     if (unlink(path.c_str()) != 0) return Status::from_errno(errno, "can't remove").with("path", path);
     return {};
   }
+
+ private:
+  MemoryWriter memory_writer_;
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 namespace gpuio::local {
 
-/// The operating system's files (Linux). Stateless; thread safety: all members.
+/// The operating system's files (Linux). Thread safety: all members.
 [[nodiscard]] std::shared_ptr<spi::FileSystem> make_posix_file_system();
 
 }  // namespace gpuio::local
