@@ -32,7 +32,8 @@ core::Parts parts() {
     return std::make_unique<cuda::Driver>(std::move(options));
   });
   parts.devices.push_back([](const spi::EngineHost& host) -> std::unique_ptr<spi::DeviceDriver> {
-    return std::make_unique<host::Driver>(host.executor, static_cast<int>(host.settings.device_host_count), host_kernels());
+    return std::make_unique<host::Driver>(host.executor, static_cast<int>(host.settings.device_host_count),
+                                          host_kernels());
   });
   parts.engines.push_back([](const spi::EngineHost& host) -> std::unique_ptr<spi::Engine> {
     return local::make_engine(host, local::system_options());

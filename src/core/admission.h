@@ -11,8 +11,9 @@
 
 namespace gpuio::core {
 
-/// How much may be under way: bytes at storage devices bounded by their measured latency, bytes of resident data and copies
-/// bounded by what keeps the pool and the links busy, and each class's bandwidth. Reactor only, but for the rates.
+/// How much may be under way: bytes at storage devices bounded by their measured latency, bytes of resident data and
+/// copies bounded by what keeps the pool and the links busy, and each class's bandwidth. Reactor only, but for the
+/// rates.
 class Admission {
  public:
   struct Options {
@@ -24,7 +25,10 @@ class Admission {
   };
 
   explicit Admission(const Options& options)
-      : options_(options), window_(options.window), bulk_(options.bandwidth_bulk), background_(options.bandwidth_background) {}
+      : options_(options),
+        window_(options.window),
+        bulk_(options.bandwidth_bulk),
+        background_(options.bandwidth_background) {}
 
   void set_bandwidth_bulk(std::uint64_t bytes_per_second) noexcept { bulk_.set_rate(bytes_per_second); }
   void set_bandwidth_background(std::uint64_t bytes_per_second) noexcept { background_.set_rate(bytes_per_second); }
@@ -46,7 +50,8 @@ class Admission {
 
   /// A run that reaches storage is small beside the window, so that the window can be kept.
   [[nodiscard]] std::uint64_t storage_run_bytes_max(std::uint64_t now) noexcept {
-    return std::clamp<std::uint64_t>(window_.limit_bytes(now) / 4, kStorageRunBytesMin, options_.run_bytes_max);
+    const std::uint64_t least = std::min(kStorageRunBytesMin, options_.run_bytes_max);
+    return std::clamp<std::uint64_t>(window_.limit_bytes(now) / 4, least, options_.run_bytes_max);
   }
 
   void started(const RunState& run, std::uint64_t now) noexcept {

@@ -9,7 +9,9 @@ namespace gpuio {
 
 using core::Operation;
 
-Result<Store> Context::open(std::string_view uri, const OpenOptions& options) const { return state_->open(uri, options); }
+Result<Store> Context::open(std::string_view uri, const OpenOptions& options) const {
+  return state_->open(uri, options);
+}
 Result<Device> Context::device(std::string_view name) const { return state_->device(name); }
 std::vector<std::string> Context::device_names() const { return state_->device_names(); }
 
@@ -58,7 +60,8 @@ Result<Request> Batch::read(const Store& store, const Layout& extents, const Sli
   return add(Operation::read, {store, extents, destination, Layout()}, options);
 }
 
-Result<Request> Batch::write(const Store& store, const Layout& extents, const Slice& source, const TransferOptions& options) {
+Result<Request> Batch::write(const Store& store, const Layout& extents, const Slice& source,
+                             const TransferOptions& options) {
   return add(Operation::write, {store, extents, source, Layout()}, options);
 }
 

@@ -14,6 +14,9 @@
 namespace gpuio::core {
 namespace {
 
+/// Windows of a file that stay registered: a registration costs the driver a fixed third of a millisecond and more.
+constexpr std::uint64_t kLoanWindowBytesMin = 64ULL << 20U;
+
 /// Resident bytes under way: enough that every worker has the next slab's part waiting.
 constexpr std::uint64_t kResidentSlabsMin = 4;
 
@@ -79,7 +82,8 @@ Result<Context> ContextState::create(const ContextOptions& options, Parts parts)
   auto clock = std::make_shared<base::SystemClock>();
   if (parts.executor == nullptr) {
     GPUIO_ASSIGN(std::shared_ptr<spi::Executor> made, make_executor(options.drive, *clock, values));
-    parts.executor = std::shared_ptr<spi::Executor>(made.get(), [made, clock](spi::Executor*) mutable { made.reset(); });
+    parts.executor =
+        std::shared_ptr<spi::Executor>(made.get(), [made, clock](spi::Executor*) mutable { made.reset(); });
   }
   std::shared_ptr<ContextState> state(new ContextState(options, parts.executor), destroy_context);
   GPUIO_TRY(state->add_parts(parts));
@@ -92,9 +96,11 @@ ContextState::ContextState(const ContextOptions& options, std::shared_ptr<spi::E
       values_(options.settings.values()),
       budget_(std::make_shared<PinnedBudget>(values_.memory_pinned_budget_bytes)),
       slab_rings_(*budget_),
-      loans_(budget_, values_.memory_registered_budget_bytes, std::bit_floor(values_.memory_slab_bytes)),
+      loans_(budget_, values_.memory_registered_budget_bytes,
+             std::max(kLoanWindowBytesMin, std::bit_ceil(values_.memory_slab_bytes))),
       memory_store_(std::make_shared<StoreState>(make_memory_store(*executor_), nullptr, counters_.tier_id("dram"))),
-      scheduler_(std::make_unique<Scheduler>(*executor_, scheduler_options(values_, executor_->workers()), loans_, counters_)) {}
+      scheduler_(std::make_unique<Scheduler>(*executor_, scheduler_options(values_, executor_->workers()), loans_,
+                                             counters_)) {}
 
 ContextState::~ContextState() {
   scheduler_->drain();
@@ -137,7 +143,8 @@ DeviceState* ContextState::find(const spi::Device& device) {
   return nullptr;
 }
 
-Result<std::shared_ptr<DeviceState>> ContextState::find_or_open(const std::shared_ptr<spi::DeviceDriver>& driver, int ordinal) {
+Result<std::shared_ptr<DeviceState>> ContextState::find_or_open(const std::shared_ptr<spi::DeviceDriver>& driver,
+                                                                int ordinal) {
   const std::string name = driver->name(ordinal);
   const std::lock_guard lock(devices_mutex_);
   if (auto found = devices_.find(name); found != devices_.end()) return found->second;

@@ -36,7 +36,8 @@ class ContextState final : public SlabMemoryListener {
   /// Checked, holding all it needs, not queued.
   [[nodiscard]] Result<Request> prepare(Operation operation, std::span<const Transfer> transfers,
                                         const TransferOptions& options);
-  [[nodiscard]] Result<Request> prepare_copy(const Slice& source, const Slice& destination, const TransferOptions& options);
+  [[nodiscard]] Result<Request> prepare_copy(const Slice& source, const Slice& destination,
+                                             const TransferOptions& options);
   [[nodiscard]] Status submit(std::span<RequestState* const> requests);
   [[nodiscard]] Result<Request> start(Result<Request> prepared);
 
@@ -49,10 +50,12 @@ class ContextState final : public SlabMemoryListener {
  private:
   ContextState(const ContextOptions& options, std::shared_ptr<spi::Executor> executor);
   [[nodiscard]] Status add_parts(const Parts& parts);
-  [[nodiscard]] Result<std::shared_ptr<DeviceState>> find_or_open(const std::shared_ptr<spi::DeviceDriver>& driver, int ordinal);
+  [[nodiscard]] Result<std::shared_ptr<DeviceState>> find_or_open(const std::shared_ptr<spi::DeviceDriver>& driver,
+                                                                  int ordinal);
   static void append_device_findings(const spi::Device& device, std::vector<Finding>& findings);
   [[nodiscard]] DeviceState* find(const spi::Device& device);
-  [[nodiscard]] Status resolve(Operation operation, const Transfer& transfer, std::size_t index, ResolvedTransfer& resolved);
+  [[nodiscard]] Status resolve(Operation operation, const Transfer& transfer, std::size_t index,
+                               ResolvedTransfer& resolved);
   [[nodiscard]] Status resolve_memory(const Slice& slice, std::string_view argument, ResolvedTransfer& resolved);
   [[nodiscard]] Status set_stream(RequestState& request, const Stream& stream);
   /// Has `request` start after the stream's work so far, and later work of the stream wait for it.

@@ -37,13 +37,14 @@ GraphState::GraphState(std::shared_ptr<spi::Device> device, spi::GraphHandle han
 GraphState::~GraphState() { log_failure(device_->destroy_graph(handle_), "destroying a graph"); }
 
 GatePool::~GatePool() {
-  for (std::byte* page : pages_) log_failure(device_->free(RegionKind::pinned, page, kGatePageBytes), "freeing gate words");
+  for (std::byte* page : pages_)
+    log_failure(device_->free(RegionKind::pinned, page, kGatePageBytes), "freeing gate words");
 }
 
 Result<StreamGate> GatePool::take() {
   const std::lock_guard lock(mutex_);
   if (free_.empty()) {
-    GPUIO_ASSIGN(std::byte* page, device_->allocate(RegionKind::pinned, kGatePageBytes, -1));
+    GPUIO_ASSIGN(std::byte * page, device_->allocate(RegionKind::pinned, kGatePageBytes, -1));
     pages_.push_back(page);
     auto* words = reinterpret_cast<std::uint32_t*>(page);
     for (std::size_t i = 0; i < kGatePageBytes / sizeof(std::uint32_t); ++i) {
@@ -63,7 +64,8 @@ void GatePool::open(const StreamGate& gate) {
   free_.push_back(gate);
 }
 
-DeviceState::DeviceState(std::shared_ptr<spi::Device> device, std::unique_ptr<SlabRing> ring, std::uint16_t statistics_id)
+DeviceState::DeviceState(std::shared_ptr<spi::Device> device, std::unique_ptr<SlabRing> ring,
+                         std::uint16_t statistics_id)
     : device_(std::move(device)), ring_(std::move(ring)), statistics_id_(statistics_id), gates_(device_) {}
 
 DeviceState::~DeviceState() {

@@ -34,7 +34,8 @@ Result<spi::RowsArguments> check(const RowLaunch& rows) {
   GPUIO_TRY(check_pin(rows.packed, "packed", *packed_size));
   GPUIO_TRY(check_pin(rows.status, "status", sizeof(std::uint32_t)));
   if (reinterpret_cast<std::uintptr_t>(rows.ids->data()) % id_bytes != 0) return bad("ids", "not aligned to its type");
-  if (reinterpret_cast<std::uintptr_t>(rows.status->data()) % sizeof(std::uint32_t) != 0) return bad("status", "not aligned to 4");
+  if (reinterpret_cast<std::uintptr_t>(rows.status->data()) % sizeof(std::uint32_t) != 0)
+    return bad("status", "not aligned to 4");
 
   spi::RowsArguments arguments{};
   arguments.table = rows.table->data();
@@ -58,7 +59,11 @@ Status launch(spi::KernelId kernel, const Stream& stream, const RowLaunch& rows)
 
 }  // namespace
 
-Status launch_gather(const Stream& stream, const RowLaunch& rows) { return launch(spi::KernelId::gather_rows, stream, rows); }
-Status launch_scatter(const Stream& stream, const RowLaunch& rows) { return launch(spi::KernelId::scatter_rows, stream, rows); }
+Status launch_gather(const Stream& stream, const RowLaunch& rows) {
+  return launch(spi::KernelId::gather_rows, stream, rows);
+}
+Status launch_scatter(const Stream& stream, const RowLaunch& rows) {
+  return launch(spi::KernelId::scatter_rows, stream, rows);
+}
 
 }  // namespace gpuio

@@ -54,7 +54,9 @@ class MemoryStore final : public spi::Store {
   [[nodiscard]] std::string explain() const override { return "host memory, copied by the pool"; }
   [[nodiscard]] std::string_view way_name(spi::Way) const noexcept override { return "host memory"; }
 
-  [[nodiscard]] Result<Residency> residency(std::uint64_t, std::uint64_t length) override { return Residency{length, length}; }
+  [[nodiscard]] Result<Residency> residency(std::uint64_t, std::uint64_t length) override {
+    return Residency{length, length};
+  }
 
   [[nodiscard]] spi::Plan plan(spi::RunKind, std::uint64_t, std::uint64_t length, CacheUse) override {
     spi::Plan plan;
@@ -95,10 +97,14 @@ class MemoryStore final : public spi::Store {
   [[nodiscard]] std::uint64_t identity() override { return 0; }
   [[nodiscard]] Status flush() override { return {}; }
   [[nodiscard]] Status commit() override { return {}; }
-  [[nodiscard]] Status truncate(std::uint64_t) override { return Status(Code::unsupported, "memory has no length to change"); }
+  [[nodiscard]] Status truncate(std::uint64_t) override {
+    return Status(Code::unsupported, "memory has no length to change");
+  }
 
  private:
-  static Status would_block() { return Status(Code::would_block, "copies of memory are the pool's").with_retryable(true); }
+  static Status would_block() {
+    return Status(Code::would_block, "copies of memory are the pool's").with_retryable(true);
+  }
 
   spi::Executor& executor_;
   std::string uri_ = "mem://host";
@@ -106,6 +112,8 @@ class MemoryStore final : public spi::Store {
 
 }  // namespace
 
-std::shared_ptr<spi::Store> make_memory_store(spi::Executor& executor) { return std::make_shared<MemoryStore>(executor); }
+std::shared_ptr<spi::Store> make_memory_store(spi::Executor& executor) {
+  return std::make_shared<MemoryStore>(executor);
+}
 
 }  // namespace gpuio::core

@@ -24,8 +24,12 @@ bool is_aligned(const std::byte* address, std::uint64_t alignment) {
 
 }  // namespace
 
-void Planner::lending_ended(bool refused) noexcept {
-  --lending_;
+void Planner::lending_started(const StoreState& store, std::uint64_t offset) {
+  lending_.push_back(window_of(store, offset));
+}
+
+void Planner::lending_ended(const StoreState& store, std::uint64_t offset, bool refused) noexcept {
+  lending_.erase(std::find(lending_.begin(), lending_.end(), window_of(store, offset)));
   lending_refused_ = lending_refused_ || refused;
 }
 
@@ -49,12 +53,14 @@ bool Planner::lends(const RequestState& request, const spi::Plan& plan, std::uin
   if (options_.hot_path == PlannerOptions::HotPath::copy || lending_refused_ || request.unassisted) return false;
   if (request.operation != Operation::read || !plan.lendable || bytes < kLendBytesMin) return false;
   if (options_.keep_registered) return true;
-  return options_.hot_path == PlannerOptions::HotPath::lend && lending_ < kLendingMax;
+  return options_.hot_path == PlannerOptions::HotPath::lend && lending_.size() < kLendingMax;
 }
 
 bool Planner::must_wait(const ResolvedTransfer& transfer, std::uint64_t offset) const {
   // What is to be kept is registered on the first load, however long that takes; the loads after it are the gain.
-  return lending_ >= kLendingMax && !loans_.has(transfer.store->store(), transfer.device->device(), offset);
+  if (!options_.keep_registered || loans_.has(transfer.store->store(), transfer.device->device(), offset)) return false;
+  const Window window = window_of(*transfer.store, offset);
+  return lending_.size() >= kLendingMax || std::find(lending_.begin(), lending_.end(), window) != lending_.end();
 }
 
 Decision Planner::decide(const RequestState& request, const ResolvedTransfer& transfer, std::uint64_t run_bytes_max) {
@@ -108,7 +114,8 @@ void Planner::decide_direct(Decision& decision, const ResolvedTransfer& transfer
   const std::uint64_t head = piece.store_offset % alignment;
   const std::uint64_t to_boundary = head == 0 ? 0 : alignment - head;
   const std::byte* memory = transfer.memory + piece.memory_offset;
-  const bool in_place_after_head = transfer.host_reachable && is_aligned(memory + to_boundary, decision.memory_alignment) &&
+  const bool in_place_after_head = transfer.host_reachable &&
+                                   is_aligned(memory + to_boundary, decision.memory_alignment) &&
                                    piece.bytes >= to_boundary + alignment;
   if (in_place_after_head) {
     if (head != 0) {
@@ -121,7 +128,8 @@ void Planner::decide_direct(Decision& decision, const ResolvedTransfer& transfer
     return;
   }
   decision.carriage = Carriage::slab_copy;
-  // What goes on afterwards ends on a boundary, so that the next piece starts aligned; a slab holds the widened ends too.
+  // What goes on afterwards ends on a boundary, so that the next piece starts aligned; a slab holds the widened ends
+  // too.
   const std::uint64_t room = options_.slab_bytes - 2 * alignment;
   if (!goes_on && piece.bytes <= room) return;
   piece.bytes = std::min(piece.bytes, room);

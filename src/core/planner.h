@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "core/loans.h"
 #include "core/request_state.h"
@@ -22,10 +23,10 @@ struct Decision {
   LayoutCursor::Piece piece;
   spi::Way way = spi::Way::cached;
   Carriage carriage = Carriage::in_place;
-  std::uint64_t alignment = 1;         ///< Of offsets and lengths in the store, for what passes through a slab.
+  std::uint64_t alignment = 1;  ///< Of offsets and lengths in the store, for what passes through a slab.
   std::uint64_t memory_alignment = 1;
   std::string_view reason;
-  bool wait = false;                   ///< Not now: the pages are to be registered, and others are being.
+  bool wait = false;  ///< Not now: the pages are to be registered, and others are being.
 };
 
 /// Picks a Path for each piece: asks the store what the range can do now, and matches that with where the bytes go.
@@ -35,13 +36,15 @@ class Planner {
   Planner(const PlannerOptions& options, LoanBook& loans) : options_(options), loans_(loans) {}
 
   /// Requires that the Request's cursor is not at its end; does not move it.
-  [[nodiscard]] Decision decide(const RequestState& request, const ResolvedTransfer& transfer, std::uint64_t run_bytes_max);
+  [[nodiscard]] Decision decide(const RequestState& request, const ResolvedTransfer& transfer,
+                                std::uint64_t run_bytes_max);
 
   /// The store's answers are old now: ask again. Once a poll.
   void forget() noexcept { known_store_ = nullptr; }
 
-  void lending_started() noexcept { ++lending_; }
-  void lending_ended(bool refused) noexcept;
+  /// A run registers the window of `offset` from now on, until it ends.
+  void lending_started(const StoreState& store, std::uint64_t offset);
+  void lending_ended(const StoreState& store, std::uint64_t offset, bool refused) noexcept;
 
  private:
   [[nodiscard]] const spi::Plan& plan(const RequestState& request, const ResolvedTransfer& transfer,
@@ -53,7 +56,17 @@ class Planner {
 
   PlannerOptions options_;
   LoanBook& loans_;
-  unsigned lending_ = 0;         ///< Windows being registered.
+  /// A window of a store, by its first byte.
+  struct Window {
+    const StoreState* store = nullptr;
+    std::uint64_t offset = 0;
+    friend bool operator==(const Window&, const Window&) = default;
+  };
+  [[nodiscard]] Window window_of(const StoreState& store, std::uint64_t offset) const noexcept {
+    return {&store, offset & ~(loans_.window_bytes() - 1)};
+  }
+
+  std::vector<Window> lending_;  ///< Being registered.
   bool lending_refused_ = false;
 
   const StoreState* known_store_ = nullptr;  ///< What the next four are about.

@@ -6,11 +6,27 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "core/scheduler.h"
 #include "core/spi/executor.h"
 
 namespace gpuio::core {
+namespace {
+
+/// From the first byte in the store to the last; there is at least one.
+Extent hull(LayoutCursor cursor) {
+  std::uint64_t begin = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t end = 0;
+  while (!cursor.done()) {
+    const LayoutCursor::Piece piece = cursor.next(cursor.remaining_bytes());
+    begin = std::min(begin, piece.store_offset);
+    end = std::max(end, piece.store_offset + piece.bytes);
+  }
+  return {begin, end - begin};
+}
+
+}  // namespace
 
 RequestState::RequestState(spi::Executor& executor, Operation op, const TransferOptions& options)
     : operation(op),
@@ -35,7 +51,8 @@ ResolvedTransfer& RequestState::add_transfer() {
   return more_transfers.emplace_back();
 }
 
-void RequestState::account(Path path, std::string_view way_name, std::string_view reason, std::uint64_t bytes) noexcept {
+void RequestState::account(Path path, std::string_view way_name, std::string_view reason,
+                           std::uint64_t bytes) noexcept {
   PathCount& count = path_counts_[path.index()];
   if (count.way_name.load(std::memory_order_relaxed) == nullptr) {
     count.reason.store(reason.data(), std::memory_order_relaxed);
@@ -48,6 +65,18 @@ void RequestState::account(Path path, std::string_view way_name, std::string_vie
 void RequestState::add_failure(std::size_t transfer_index, Extent extent, Status status) {
   const std::lock_guard lock(mutex_);
   failures_.push_back({transfer_index, extent, std::move(status)});
+}
+
+void RequestState::fail_rest(const Status& status) {
+  for (; cut_transfer < transfer_count; ++cut_transfer) {
+    add_failure(cut_transfer, hull(cut ? *cut : transfer(cut_transfer).cursor()), status);
+    cut.reset();
+  }
+  cut_done = true;
+}
+
+void RequestState::fail_transfer(std::size_t transfer_index, const Status& status) {
+  add_failure(transfer_index, hull(transfer(transfer_index).cursor()), status);
 }
 
 bool RequestState::failed() const {

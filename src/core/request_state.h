@@ -27,25 +27,25 @@ enum class Operation : std::uint8_t { read, write, copy };
 
 /// A Transfer after its checks: everything it needs is held.
 struct ResolvedTransfer {
-  std::shared_ptr<StoreState> store;   ///< Null for copies between Regions.
+  std::shared_ptr<StoreState> store;  ///< Null for copies between Regions.
   std::shared_ptr<Region> region;
-  DeviceState* device = nullptr;       ///< Of the Region.
-  bool host_reachable = false;         ///< Engines may move bytes to and from it without a slab.
-  std::byte* memory = nullptr;         ///< Where the Slice starts.
+  DeviceState* device = nullptr;  ///< Of the Region.
+  bool host_reachable = false;    ///< Engines may move bytes to and from it without a slab.
+  std::byte* memory = nullptr;    ///< Where the Slice starts.
   Layout extents;
   Layout placement;
   std::uint64_t bytes = 0;
 
   [[nodiscard]] LayoutCursor cursor() const noexcept { return {extents, placement, bytes}; }
 
-  std::shared_ptr<Region> source;      ///< Copies: the Region read from.
+  std::shared_ptr<Region> source;  ///< Copies: the Region read from.
   const std::byte* source_memory = nullptr;
 };
 
 /// One Request: what was asked, how far it is, and how it went.
 ///
-/// Counted twice: `references` keep the object, `handles` are the user's; when the last handle goes, a running Request is
-/// cancelled. Members under "reactor" are touched by the reactor alone, so the data path takes no lock.
+/// Counted twice: `references` keep the object, `handles` are the user's; when the last handle goes, a running Request
+/// is cancelled. Members under "reactor" are touched by the reactor alone, so the data path takes no lock.
 class RequestState {
  public:
   /// `executor` outlives the Request's running: its Context drains before it goes.
@@ -67,13 +67,13 @@ class RequestState {
   std::vector<ResolvedTransfer> more_transfers;  ///< All but the first: most Requests have one.
   ResolvedTransfer first_transfer;
   std::size_t transfer_count = 0;
-  std::shared_ptr<StreamState> stream;      ///< The caller's, where one was given, and its device.
+  std::shared_ptr<StreamState> stream;  ///< The caller's, where one was given, and its device.
   DeviceState* stream_device = nullptr;
   std::uint64_t total_bytes = 0;
   std::uint64_t submitted_ns = 0;
   std::uint64_t deadline_ns = spi::kNever;
-  spi::EventHandle start_after = nullptr;   ///< Recorded on the caller's stream.
-  std::optional<StreamGate> gate;           ///< What the caller's stream waits for.
+  spi::EventHandle start_after = nullptr;  ///< Recorded on the caller's stream.
+  std::optional<StreamGate> gate;          ///< What the caller's stream waits for.
   Scheduler* scheduler = nullptr;
 
   [[nodiscard]] const ResolvedTransfer& transfer(std::size_t index) const noexcept {
@@ -82,14 +82,14 @@ class RequestState {
   ResolvedTransfer& add_transfer();
 
   // ---- reactor
-  std::size_t cut_transfer = 0;      ///< The transfer being cut.
-  std::optional<LayoutCursor> cut;   ///< Where in it.
+  std::size_t cut_transfer = 0;     ///< The transfer being cut.
+  std::optional<LayoutCursor> cut;  ///< Where in it.
   bool cut_done = false;
   std::uint64_t pieces_outstanding = 0;
   bool reported = false;
-  bool abandoned = false;            ///< Cancelled or expired: what is not begun never begins.
-  bool ending = false;               ///< Every piece is accounted for; being flushed or done.
-  RequestState* next = nullptr;      ///< In the scheduler's incoming queue.
+  bool abandoned = false;               ///< Cancelled or expired: what is not begun never begins.
+  bool ending = false;                  ///< Every piece is accounted for; being flushed or done.
+  RequestState* next = nullptr;         ///< In the scheduler's incoming queue.
   RequestState* live_before = nullptr;  ///< In the scheduler's list of live Requests.
   RequestState* live_after = nullptr;
 
@@ -102,6 +102,10 @@ class RequestState {
 
   void account(Path path, std::string_view way_name, std::string_view reason, std::uint64_t bytes) noexcept;
   void add_failure(std::size_t transfer_index, Extent extent, Status status);
+  /// What is not cut yet fails: of each transfer one part, the extent from its first byte to its last. Reactor.
+  void fail_rest(const Status& status);
+  /// As add_failure for all of a transfer.
+  void fail_transfer(std::size_t transfer_index, const Status& status);
   [[nodiscard]] bool failed() const;
 
   /// Sets the outcome and tells everybody: waiters, descriptor, callbacks. Once.

@@ -16,14 +16,20 @@ constexpr std::size_t kPiecesMax = 1024;
 constexpr std::uint64_t kKernelPieceBytesMax = 256U << 10U;
 constexpr std::size_t kKernelPiecesMin = 8;
 
-/// Behind the bytes of a slab: the kernel's list.
-constexpr std::uint64_t kListBytes = kPiecesMax * sizeof(spi::MoveSegment);
+/// Behind the bytes of a slab: the kernel's list. A small slab holds a shorter one, or nothing would be left for bytes.
+constexpr std::uint64_t list_bytes(std::uint64_t slab_bytes) {
+  return std::min<std::uint64_t>(kPiecesMax * sizeof(spi::MoveSegment), slab_bytes / 4);
+}
+
+std::size_t pieces_max(const RunState& run) {
+  return run.slab == nullptr ? kPiecesMax : list_bytes(run.slab->bytes) / sizeof(spi::MoveSegment);
+}
 
 bool uses_slab(Carriage carriage) { return carriage == Carriage::slab_copy || carriage == Carriage::slab_kernel; }
 
 /// One long piece may fill a slab to its end; many need room for the kernel's list.
 std::uint64_t slab_room(const RunState& run, std::uint64_t piece_bytes) {
-  return run.slab->bytes - (run.pieces.empty() && piece_bytes > kKernelPieceBytesMax ? 0 : kListBytes);
+  return run.slab->bytes - (run.pieces.empty() && piece_bytes > kKernelPieceBytesMax ? 0 : list_bytes(run.slab->bytes));
 }
 
 /// Makes the first piece fit, widened as it will be.
@@ -40,7 +46,8 @@ std::uint64_t remaining_bytes(const RequestState& request) {
 
 }  // namespace
 
-RunBuilder::Outcome RunBuilder::build(RunState& run, std::deque<RequestPointer>& queue, std::uint64_t storage_bytes_max) {
+RunBuilder::Outcome RunBuilder::build(RunState& run, std::deque<RequestPointer>& queue,
+                                      std::uint64_t storage_bytes_max) {
   cut_to_end_.clear();
   while (!queue.empty()) {
     RequestState& request = *queue.front();
@@ -84,7 +91,7 @@ RunBuilder::Extend RunBuilder::extend(RunState& run, RequestState& request, std:
   ++request.pieces_outstanding;
   advance(request, decision.piece.bytes);
   const bool one_piece = run.path.carriage == Carriage::lent_copy;
-  return one_piece || run.pieces.size() >= kPiecesMax ? Extend::full : Extend::more;
+  return one_piece || run.pieces.size() >= pieces_max(run) ? Extend::full : Extend::more;
 }
 
 RunBuilder::Extend RunBuilder::begin(RunState& run, RequestState& request, const ResolvedTransfer& transfer,
@@ -108,7 +115,7 @@ RunBuilder::Extend RunBuilder::begin(RunState& run, RequestState& request, const
 
   run.ring = &transfer.device->ring();
   const std::uint64_t wanted = remaining_bytes(request) + 2ULL * decision.alignment;
-  const bool small = run.urgent || wanted + kListBytes <= run.ring->small_bytes();
+  const bool small = run.urgent || wanted + list_bytes(run.ring->small_bytes()) <= run.ring->small_bytes();
   const SlabClass size_class = small ? SlabClass::small : SlabClass::big;
   run.slab = run.ring->acquire(size_class, run.urgent || run.unassisted);
   if (run.slab != nullptr) return Extend::more;
@@ -156,9 +163,8 @@ bool RunBuilder::add_to_slab(RunState& run, RequestState& request, const Resolve
   const std::uint64_t end = base::align_up(piece.store_offset + piece.bytes, decision.alignment);
   const std::uint64_t room = slab_room(run, piece.bytes);
   spi::Segment* last = run.segment_list.empty() ? nullptr : &run.segment_list.back();
-  const std::uint64_t gap_max = decision.way == spi::Way::cached || run.operation == Operation::write
-                                    ? 0
-                                    : options_.coalesce_gap_bytes;
+  const std::uint64_t gap_max =
+      decision.way == spi::Way::cached || run.operation == Operation::write ? 0 : options_.coalesce_gap_bytes;
   const bool joins = last != nullptr && begin >= last->offset && begin <= last->offset + last->bytes + gap_max &&
                      (run.operation == Operation::read || begin == last->offset + last->bytes);
   if (joins) {
@@ -167,7 +173,8 @@ bool RunBuilder::add_to_slab(RunState& run, RequestState& request, const Resolve
     if (start + joined > room) return false;
     run.storage_bytes += joined - last->bytes;
     last->bytes = static_cast<std::uint32_t>(joined);
-    last->required = std::max(last->required, static_cast<std::uint32_t>(piece.store_offset + piece.bytes - last->offset));
+    last->required =
+        std::max(last->required, static_cast<std::uint32_t>(piece.store_offset + piece.bytes - last->offset));
     slab_used_ = start + joined;
     ++coalesced_;
     request.coalesced.fetch_add(1, std::memory_order_relaxed);

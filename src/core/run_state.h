@@ -33,9 +33,9 @@ struct Piece {
   std::size_t transfer = 0;
   std::uint64_t store_offset = 0;
   std::uint64_t bytes = 0;
-  std::byte* host = nullptr;        ///< In the slab or the lent pages; in place: its memory.
-  std::byte* memory = nullptr;      ///< Its place in the caller's Slice.
-  std::uint32_t segment = 0;        ///< Which segment of the run carries it.
+  std::byte* host = nullptr;    ///< In the slab or the lent pages; in place: its memory.
+  std::byte* memory = nullptr;  ///< Its place in the caller's Slice.
+  std::uint32_t segment = 0;    ///< Which segment of the run carries it.
 };
 
 /// What a run is waiting for.
@@ -74,8 +74,8 @@ class RunState final : public spi::Run, public spi::Task {
   DeviceState* device = nullptr;
   SlabRing* ring = nullptr;
   Slab* slab = nullptr;
-  std::uint64_t bytes = 0;           ///< That the pieces name.
-  std::uint64_t storage_bytes = 0;   ///< That the storage moves, widened and with gaps.
+  std::uint64_t bytes = 0;          ///< That the pieces name.
+  std::uint64_t storage_bytes = 0;  ///< That the storage moves, widened and with gaps.
   std::uint64_t started_ns = 0;
   std::uint32_t attempt = 0;
   std::uint64_t retry_at_ns = 0;
@@ -83,12 +83,12 @@ class RunState final : public spi::Run, public spi::Task {
   bool unassisted = false;
   spi::EventHandle event = nullptr;
 
-  LoanBook* loans = nullptr;         ///< Stage::registering: where to borrow, and what came of it.
+  LoanBook* loans = nullptr;  ///< Stage::registering: where to borrow, and what came of it.
   Lent lent;
   Status lend_status;
 
-  RunState* next = nullptr;          ///< In the queue of finished runs.
-  std::size_t in_flight_index = 0;   ///< In the scheduler's list.
+  RunState* next = nullptr;         ///< In the queue of finished runs.
+  std::size_t in_flight_index = 0;  ///< In the scheduler's list.
 
  private:
   RunSink& sink_;

@@ -152,8 +152,7 @@ void Scheduler::start_gated() {
     gated_[i] = std::move(gated_.back());
     gated_.pop_back();
     if (!finished) {
-      request.add_failure(0, {0, request.total_bytes}, finished.error());
-      request.cut_done = true;
+      request.fail_rest(finished.error());
     }
     if (request.cut_done) {
       finish_if_ended(request);
@@ -227,8 +226,7 @@ bool Scheduler::admit_one(std::size_t queue, std::uint64_t now) {
 void Scheduler::fail_front(std::deque<RequestPointer>& queue, const Status& status) {
   const RequestPointer request = std::move(queue.front());
   queue.pop_front();
-  request->cut_done = true;
-  request->add_failure(request->cut_transfer, {0, request->transfer(request->cut_transfer).bytes}, status);
+  request->fail_rest(status);
   finish_if_ended(*request);
 }
 
@@ -245,8 +243,10 @@ void Scheduler::abandon(RequestState& request) {
         continue;
       }
       // Bytes still on their way into a slab never reach the Request's memory once they are disowned here.
-      const bool behind_slab = run->slab != nullptr && run->operation == Operation::read && run->stage != Stage::copying;
-      const bool copied_out = run->slab != nullptr && run->operation == Operation::write && run->stage != Stage::copying;
+      const bool behind_slab =
+          run->slab != nullptr && run->operation == Operation::read && run->stage != Stage::copying;
+      const bool copied_out =
+          run->slab != nullptr && run->operation == Operation::write && run->stage != Stage::copying;
       if (!behind_slab && !copied_out) continue;
       piece.request = nullptr;
       --request.pieces_outstanding;
@@ -311,7 +311,7 @@ void Scheduler::flush_then_finish(RequestState& request) {
       for (std::size_t i = 0; i < request->transfer_count; ++i) {
         const ResolvedTransfer& transfer = request->transfer(i);
         if (Status status = transfer.store->store().flush(); !status.ok()) {
-          request->add_failure(i, {0, transfer.bytes}, std::move(status));
+          request->fail_transfer(i, status);
           break;
         }
       }

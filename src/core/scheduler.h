@@ -60,7 +60,9 @@ class Scheduler final : public spi::Pollable, public RunSink {
   [[nodiscard]] std::uint64_t runs() const noexcept { return runs_started_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t coalesced() const noexcept { return coalesced_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t slab_waits() const noexcept { return slab_waits_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t quarantined_bytes() const noexcept { return quarantined_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t quarantined_bytes() const noexcept {
+    return quarantined_.load(std::memory_order_relaxed);
+  }
 
   /// Reloadable. Any thread.
   [[nodiscard]] Admission& admission() noexcept { return admission_; }
@@ -139,7 +141,7 @@ class Scheduler final : public spi::Pollable, public RunSink {
   std::array<std::deque<RequestPointer>, kClasses> queues_;  ///< High first.
   std::vector<RequestPointer> gated_;                        ///< Wait for work on their stream.
   std::priority_queue<Deadline, std::vector<Deadline>, LaterFirst> deadlines_;
-  RequestState* live_ = nullptr;                             ///< All that are not quiet yet; each holds a reference.
+  RequestState* live_ = nullptr;  ///< All that are not quiet yet; each holds a reference.
   std::vector<RunState*> delayed_;
   std::vector<RunState*> in_flight_;
   std::vector<std::unique_ptr<RunState>> all_runs_;

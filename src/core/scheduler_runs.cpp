@@ -44,7 +44,7 @@ void Scheduler::start(RunState& run, std::uint64_t now) {
     case Carriage::kept_copy:
       run.stage = Stage::registering;
       run.loans = &loans_;
-      planner_.lending_started();
+      planner_.lending_started(*run.store_state, run.pieces.front().store_offset);
       executor_.post(run);
       break;
     case Carriage::device_copy:
@@ -147,15 +147,15 @@ void Scheduler::start_delayed(std::uint64_t now) {
 }
 
 void Scheduler::registering_done(RunState& run, std::uint64_t now) {
+  const bool refused = !run.lend_status.ok() && run.lend_status.code() != Code::would_block;
+  planner_.lending_ended(*run.store_state, run.pieces.front().store_offset, refused);
   if (run.lend_status.ok()) {
-    planner_.lending_ended(false);
     if (run.lent.reused()) run.path.carriage = Carriage::kept_copy;
     // The driver's interface takes sources as const; a Piece serves both directions.
     run.pieces.front().host = const_cast<std::byte*>(run.lent.address());
     start_mover(run);
     return;
   }
-  planner_.lending_ended(run.lend_status.code() != Code::would_block);
   fall_back_to_slab(run, now);
 }
 

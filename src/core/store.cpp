@@ -32,6 +32,8 @@ Result<Residency> Store::residency(std::uint64_t offset, std::uint64_t length) c
 
 Status Store::flush() const { return state_ ? state_->store().flush() : closed(); }
 Status Store::commit() const { return state_ ? state_->store().commit() : closed(); }
-Status Store::truncate(std::uint64_t size_bytes) const { return state_ ? state_->store().truncate(size_bytes) : closed(); }
+Status Store::truncate(std::uint64_t size_bytes) const {
+  return state_ ? state_->store().truncate(size_bytes) : closed();
+}
 
 }  // namespace gpuio

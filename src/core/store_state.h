@@ -8,8 +8,8 @@
 
 namespace gpuio::core {
 
-/// An open store of a Context: the engine's Store and what the core keeps beside it. Holds its engine's Context parts, so
-/// that a Store handle that outlives the Context's own use of it closes in the right order.
+/// An open store of a Context: the engine's Store and what the core keeps beside it. Holds its engine's Context parts,
+/// so that a Store handle that outlives the Context's own use of it closes in the right order.
 class StoreState {
  public:
   StoreState(std::shared_ptr<spi::Store> store, std::shared_ptr<spi::Engine> engine, std::uint16_t tier_id)

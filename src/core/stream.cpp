@@ -25,7 +25,9 @@ Result<Event> Stream::record() const {
   return Event(std::move(event));
 }
 
-Status Stream::wait(const Event& event) const { return state_->device().wait(state_->handle(), event.state_->handle()); }
+Status Stream::wait(const Event& event) const {
+  return state_->device().wait(state_->handle(), event.state_->handle());
+}
 Status Stream::synchronize() const { return state_->device().synchronize(state_->handle()); }
 Status Stream::begin_capture() const { return state_->device().begin_capture(state_->handle()); }
 

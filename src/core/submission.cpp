@@ -38,14 +38,16 @@ Status ContextState::resolve_memory(const Slice& slice, std::string_view argumen
   return {};
 }
 
-Status ContextState::resolve(Operation operation, const Transfer& transfer, std::size_t index, ResolvedTransfer& resolved) {
+Status ContextState::resolve(Operation operation, const Transfer& transfer, std::size_t index,
+                             ResolvedTransfer& resolved) {
   if (!transfer.store) return bad_transfer(Code::closed, "the Store is empty: open it first", index);
   GPUIO_TRY(resolve_memory(transfer.memory, operation == Operation::read ? "destination" : "source", resolved));
   resolved.store = transfer.store.state();
   resolved.extents = transfer.extents;
   resolved.placement = transfer.placement;
 
-  const std::uint64_t memory_bytes = transfer.placement.is_whole() ? transfer.memory.size() : transfer.placement.size_bytes();
+  const std::uint64_t memory_bytes =
+      transfer.placement.is_whole() ? transfer.memory.size() : transfer.placement.size_bytes();
   const std::uint64_t store_bytes = transfer.extents.is_whole() ? memory_bytes : transfer.extents.size_bytes();
   if (memory_bytes == kSaturated || store_bytes == kSaturated) {
     return bad_transfer(Code::out_of_range, "the lengths of the extents overflow 64 bits", index);
@@ -68,7 +70,8 @@ Status ContextState::resolve(Operation operation, const Transfer& transfer, std:
   if (store_end == kSaturated) return bad_transfer(Code::out_of_range, "offset + length overflows 64 bits", index);
   const spi::Store& store = resolved.store->store();
   if (operation == Operation::write && !store.writable()) {
-    return bad_transfer(Code::permission_denied, "the store was opened for reading: open it with OpenMode::write", index)
+    return bad_transfer(Code::permission_denied, "the store was opened for reading: open it with OpenMode::write",
+                        index)
         .with("store", store.uri());
   }
   if (operation == Operation::read && store_end > store.size()) {
@@ -95,9 +98,9 @@ Result<Request> ContextState::prepare(Operation operation, std::span<const Trans
     }
     state->total_bytes += resolved.bytes;
   }
-  const std::uint64_t timeout =
-      options.timeout ? static_cast<std::uint64_t>(std::max<Duration::rep>(options.timeout->count(), 0))
-                      : values_.request_timeout_ns;
+  const std::uint64_t timeout = options.timeout
+                                    ? static_cast<std::uint64_t>(std::max<Duration::rep>(options.timeout->count(), 0))
+                                    : values_.request_timeout_ns;
   if (options.timeout || timeout != 0) {
     const std::uint64_t now = executor_->clock().now_ns();
     state->deadline_ns = now + timeout < now ? spi::kNever : now + timeout;
@@ -106,7 +109,8 @@ Result<Request> ContextState::prepare(Operation operation, std::span<const Trans
   return request;
 }
 
-Result<Request> ContextState::prepare_copy(const Slice& source, const Slice& destination, const TransferOptions& options) {
+Result<Request> ContextState::prepare_copy(const Slice& source, const Slice& destination,
+                                           const TransferOptions& options) {
   if (source.size() != destination.size()) {
     return Status(Code::invalid_argument, "source and destination differ in size")
         .with("source", source.size())
@@ -149,7 +153,8 @@ Result<Request> ContextState::prepare_copy(const Slice& source, const Slice& des
     resolved.memory = near.memory;
     resolved.source = std::move(plain.region);
   }
-  if (options.timeout) state->deadline_ns = executor_->clock().now_ns() + static_cast<std::uint64_t>(options.timeout->count());
+  if (options.timeout)
+    state->deadline_ns = executor_->clock().now_ns() + static_cast<std::uint64_t>(options.timeout->count());
   if (options.stream != nullptr) GPUIO_TRY(set_stream(*state, *options.stream));
   return request;
 }
@@ -170,8 +175,9 @@ Status ContextState::enter_stream(RequestState& request) {
   const spi::StreamHandle stream = request.stream->handle();
   GPUIO_ASSIGN(const bool capturing, device.capturing(stream));
   if (capturing) {
-    return Status(Code::invalid_argument,
-                  "the stream is being captured: a Request needs the host each time it runs; put a Launch there instead");
+    return Status(
+        Code::invalid_argument,
+        "the stream is being captured: a Request needs the host each time it runs; put a Launch there instead");
   }
   GPUIO_ASSIGN(request.start_after, device.create_event());
   GPUIO_TRY(device.record(request.start_after, stream));
@@ -224,10 +230,10 @@ bool ContextState::run_inline(RequestState& request) {
   request.submitted_ns = begin;
   request.scheduler = scheduler_.get();
   request.mark_started();
-  request.account({spi::Way::cached, Carriage::inline_read}, "page cache", "small and in memory: a hand-over would cost more",
-                  request.total_bytes);
-  counters_.record(CountedOperation::read, transfer.store->tier_id(), transfer.device->statistics_id(), request.total_bytes,
-                   executor_->clock().now_ns() - begin, false);
+  request.account({spi::Way::cached, Carriage::inline_read}, "page cache",
+                  "small and in memory: a hand-over would cost more", request.total_bytes);
+  counters_.record(CountedOperation::read, transfer.store->tier_id(), transfer.device->statistics_id(),
+                   request.total_bytes, executor_->clock().now_ns() - begin, false);
   request.mark_quiet();
   request.report(Status());
   return true;

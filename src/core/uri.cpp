@@ -55,7 +55,8 @@ Status parse_parameters(std::string_view query, std::string_view text, spi::Uri&
 Result<spi::Uri> parse_uri(std::string_view text) {
   spi::Uri uri;
   uri.text = text;
-  if (text.find('\0') != std::string_view::npos) return bad_uri("(contains a zero byte)", "a name can't contain a zero byte");
+  if (text.find('\0') != std::string_view::npos)
+    return bad_uri("(contains a zero byte)", "a name can't contain a zero byte");
   const std::size_t separator = text.find("://");
   if (separator == std::string_view::npos) {
     if (text.empty()) return bad_uri(text, "an empty name");

@@ -56,8 +56,8 @@ struct alignas(128) WorkPool::Worker {
 
 thread_local WorkPool::Worker* WorkPool::Worker::current = nullptr;
 
-/// On large machines a quarter of the cores is left to the reactor, to interrupts and to the program: a pool on all of
-/// them moved resident bytes slower (50 against 52.5 GB/s) and took a quarter more processor time, measured on 16 cores.
+/// On large machines a quarter of the cores is left to the reactor, to interrupts and to the program: a pool on all
+/// of them moved resident bytes slower and took a quarter more processor time, measured on 16 cores.
 unsigned workers_by_default(unsigned cores) { return cores < 8 ? cores : cores - cores / 4; }
 
 Result<std::unique_ptr<WorkPool>> WorkPool::start(const Options& options) {

@@ -55,7 +55,8 @@ TEST_F(Refusals, SidesOfDifferentSize) {
 }
 
 TEST_F(Refusals, ZeroBytes) {
-  expect(fake_.context.read(store_, Layout::contiguous(0, 0), buffer_.slice(0, 0).value()), Code::invalid_argument, "zero");
+  expect(fake_.context.read(store_, Layout::contiguous(0, 0), buffer_.slice(0, 0).value()), Code::invalid_argument,
+         "zero");
   expect(fake_.context.read(std::span<const Transfer>()), Code::invalid_argument, "no transfers");
   EXPECT_EQ(device_->allocate(0).error().code(), Code::invalid_argument);
 }
@@ -134,8 +135,10 @@ TEST_F(Refusals, UnknownSchemesAndDevicesNameThoseThereAre) {
 }
 
 TEST_F(Refusals, OverlappingCopies) {
-  expect(fake_.context.copy(buffer_.slice(0, 100).value(), buffer_.slice(99, 100).value()), Code::invalid_argument, "overlap");
-  expect(fake_.context.copy(buffer_.slice(0, 100).value(), buffer_.slice(200, 101).value()), Code::invalid_argument, "differ");
+  expect(fake_.context.copy(buffer_.slice(0, 100).value(), buffer_.slice(99, 100).value()), Code::invalid_argument,
+         "overlap");
+  expect(fake_.context.copy(buffer_.slice(0, 100).value(), buffer_.slice(200, 101).value()), Code::invalid_argument,
+         "differ");
 }
 
 TEST_F(Refusals, AFullQueueIsWouldBlockAndDrains) {

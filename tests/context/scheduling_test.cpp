@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <numeric>
 #include <cstring>
+#include <numeric>
 #include <thread>
 
 #include "support/fake_context.h"
@@ -36,9 +36,8 @@ class Scheduling : public testing::Test {
 
 TEST_F(Scheduling, OneFailedExtentLeavesItsSiblingsDone) {
   open({.size_bytes = kBytes});
-  file_->set_script([](const spi::Run&, const spi::Segment& segment) {
-    return segment.offset == 8192 ? eio() : Status();
-  });
+  file_->set_script(
+      [](const spi::Run&, const spi::Segment& segment) { return segment.offset == 8192 ? eio() : Status(); });
   const Layout extents = Layout::extents({{0, 4096}, {8192, 4096}, {65536, 4096}});
   const Request request = fake_.context.read(store_, extents, buffer_.slice(0, 3 * 4096).value()).value();
   const Status status = request.wait();
@@ -54,9 +53,8 @@ TEST_F(Scheduling, OneFailedExtentLeavesItsSiblingsDone) {
 TEST_F(Scheduling, RetryableFailuresAreTriedAgainAndCounted) {
   open({.size_bytes = kBytes});
   std::atomic<int> left{3};
-  file_->set_script([&](const spi::Run&, const spi::Segment&) {
-    return left-- > 0 ? eio().with_retryable(true) : Status();
-  });
+  file_->set_script(
+      [&](const spi::Run&, const spi::Segment&) { return left-- > 0 ? eio().with_retryable(true) : Status(); });
   const Request request = fake_.context.read(store_, buffer_).value();
   EXPECT_TRUE(request.wait().ok());
   EXPECT_GE(fake_.context.statistics().retries, 3U);
@@ -96,7 +94,8 @@ TEST_F(Scheduling, UnalignedDirectWritesTouchNothingBeside) {
   open({.size_bytes = kBytes, .way = spi::Way::direct, .alignment = 4096});
   const std::vector<std::byte> before = file_->bytes();
   std::fill_n(buffer_.data(), kBytes, std::byte{0xa5});
-  const Request request = fake_.context.write(store_, Layout::contiguous(1000, 100'000), buffer_.slice(0, 100'000).value()).value();
+  const Request request =
+      fake_.context.write(store_, Layout::contiguous(1000, 100'000), buffer_.slice(0, 100'000).value()).value();
   ASSERT_TRUE(request.wait().ok()) << request.wait().to_string();
   for (std::uint64_t i = 0; i < kBytes; ++i) {
     const bool inside = i >= 1000 && i < 101'000;
@@ -108,7 +107,8 @@ TEST_F(Scheduling, SmallNeighboursTravelTogether) {
   open({.size_bytes = kBytes});
   std::vector<Extent> extents;
   for (std::uint64_t i = 0; i < 100; ++i) extents.push_back({i * 100, 100});
-  const Request request = fake_.context.read(store_, Layout::extents(extents), buffer_.slice(0, 10'000).value()).value();
+  const Request request =
+      fake_.context.read(store_, Layout::extents(extents), buffer_.slice(0, 10'000).value()).value();
   ASSERT_TRUE(request.wait().ok());
   EXPECT_EQ(file_->segments_per_run(), std::vector<std::size_t>{1});
 }
@@ -164,7 +164,8 @@ TEST_F(Scheduling, BehindASlabADeadlineLeavesTheCallersMemoryQuietAtOnce) {
   std::fill_n(buffer_.data(), 200, std::byte{0x11});
   TransferOptions options;
   options.timeout = 10ms;
-  const Request request = fake_.context.read(store_, Layout::contiguous(1, 100), buffer_.slice(0, 100).value(), options).value();
+  const Request request =
+      fake_.context.read(store_, Layout::contiguous(1, 100), buffer_.slice(0, 100).value(), options).value();
   EXPECT_EQ(request.wait().code(), Code::deadline_exceeded);
   for (int i = 0; i < 5000 && !request.quiet(); ++i) std::this_thread::sleep_for(1ms);
   EXPECT_TRUE(request.quiet());
@@ -219,7 +220,8 @@ TEST_F(Scheduling, ABatchIsQueuedAsOneOrNotAtAll) {
   Batch batch = fake_.context.batch();
   std::vector<Request> requests;
   for (std::uint64_t i = 0; i < 64; ++i) {
-    requests.push_back(batch.read(store_, Layout::contiguous(i * 4096, 4096), buffer_.slice(i * 4096, 4096).value()).value());
+    requests.push_back(
+        batch.read(store_, Layout::contiguous(i * 4096, 4096), buffer_.slice(i * 4096, 4096).value()).value());
     EXPECT_EQ(requests.back().wait().code(), Code::would_block) << "not submitted yet";
   }
   EXPECT_EQ(batch.size(), 64U);
@@ -293,8 +295,9 @@ TEST_F(Scheduling, SeveralStoresInOneRequestFailByTheirPosition) {
 TEST_F(Scheduling, LayoutsOnBothSidesArePairedByteByByte) {
   open({.size_bytes = kBytes});
   std::fill_n(buffer_.data(), kBytes, std::byte{0});
-  const Transfer transfer{store_, Layout::rows({.offset = 128, .row_bytes = 96, .stride_bytes = 100, .ids = {7, 3, 900}}), buffer_,
-                          Layout::strided({.offset = 5, .block_bytes = 48, .stride_bytes = 64, .count = 6})};
+  const Transfer transfer{store_,
+                          Layout::rows({.offset = 128, .row_bytes = 96, .stride_bytes = 100, .ids = {7, 3, 900}}),
+                          buffer_, Layout::strided({.offset = 5, .block_bytes = 48, .stride_bytes = 64, .count = 6})};
   ASSERT_TRUE(fake_.context.read(std::span(&transfer, 1)).value().wait().ok());
   const std::uint64_t ids[] = {7, 3, 900};
   for (std::uint64_t byte = 0; byte < 3 * 96; ++byte) {

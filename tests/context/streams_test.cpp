@@ -108,8 +108,14 @@ TEST_F(Streams, GatherAndScatterMoveRowsAlsoFromAGraph) {
   const Pin id_pin = Slice(id_buffer).pin().value();
   const Pin packed_pin = Slice(packed).pin().value();
   const Pin status_pin = Slice(status).pin().value();
-  const RowLaunch rows{.table = &table_pin, .row_bytes = kRow, .stride_bytes = 0, .ids = &id_pin, .id_type = IdType::u32,
-                       .count = ids.size(), .packed = &packed_pin, .status = &status_pin};
+  const RowLaunch rows{.table = &table_pin,
+                       .row_bytes = kRow,
+                       .stride_bytes = 0,
+                       .ids = &id_pin,
+                       .id_type = IdType::u32,
+                       .count = ids.size(),
+                       .packed = &packed_pin,
+                       .status = &status_pin};
 
   const Stream stream = device_->create_stream().value();
   ASSERT_TRUE(stream.begin_capture().ok());
@@ -135,9 +141,16 @@ TEST_F(Streams, AnIdOutsideTheTableIsInTheStatusWord) {
   const Buffer ids = upload(std::vector<std::uint64_t>{3, 10, 4});
   const Buffer packed = device_->allocate(3 * 16).value();
   const Buffer status = upload(std::vector<std::uint32_t>{0});
-  const Pin pins[] = {Slice(table).pin().value(), Slice(ids).pin().value(), Slice(packed).pin().value(), Slice(status).pin().value()};
-  const RowLaunch rows{.table = &pins[0], .row_bytes = 16, .stride_bytes = 0, .ids = &pins[1], .id_type = IdType::u64, .count = 3,
-                       .packed = &pins[2], .status = &pins[3]};
+  const Pin pins[] = {Slice(table).pin().value(), Slice(ids).pin().value(), Slice(packed).pin().value(),
+                      Slice(status).pin().value()};
+  const RowLaunch rows{.table = &pins[0],
+                       .row_bytes = 16,
+                       .stride_bytes = 0,
+                       .ids = &pins[1],
+                       .id_type = IdType::u64,
+                       .count = 3,
+                       .packed = &pins[2],
+                       .status = &pins[3]};
   const Stream stream = device_->create_stream().value();
   ASSERT_TRUE(launch_gather(stream, rows).ok());
   ASSERT_TRUE(stream.synchronize().ok());
@@ -150,7 +163,13 @@ TEST_F(Streams, LaunchesNameTheFieldThatIsWrong) {
   const Buffer table = device_->allocate(160).value();
   const Pin pin = Slice(table).pin().value();
   const Stream stream = device_->create_stream().value();
-  RowLaunch rows{.table = &pin, .row_bytes = 16, .stride_bytes = 8, .ids = &pin, .id_type = IdType::u32, .count = 1, .packed = &pin,
+  RowLaunch rows{.table = &pin,
+                 .row_bytes = 16,
+                 .stride_bytes = 8,
+                 .ids = &pin,
+                 .id_type = IdType::u32,
+                 .count = 1,
+                 .packed = &pin,
                  .status = &pin};
   EXPECT_NE(launch_gather(stream, rows).message().find("stride_bytes"), std::string_view::npos);
   rows.stride_bytes = 16;

@@ -22,8 +22,8 @@ class FakeStore final : public spi::Store {
     bool writable = true;
     spi::Way way = spi::Way::cached;
     std::uint32_t alignment = 1;
-    bool copies_bytes = true;  ///< Off: moves nothing, for measuring the core alone.
-    bool readable_now = false; ///< read_now succeeds.
+    bool copies_bytes = true;   ///< Off: moves nothing, for measuring the core alone.
+    bool readable_now = false;  ///< read_now succeeds.
     bool lendable = false;
   };
 
@@ -45,7 +45,9 @@ class FakeStore final : public spi::Store {
   [[nodiscard]] std::uint64_t size() const noexcept override { return behaviour_.size_bytes; }
   [[nodiscard]] bool writable() const noexcept override { return behaviour_.writable; }
   [[nodiscard]] std::string explain() const override { return "fake"; }
-  [[nodiscard]] Result<Residency> residency(std::uint64_t, std::uint64_t length) override { return Residency{0, length}; }
+  [[nodiscard]] Result<Residency> residency(std::uint64_t, std::uint64_t length) override {
+    return Residency{0, length};
+  }
   [[nodiscard]] spi::Plan plan(spi::RunKind kind, std::uint64_t offset, std::uint64_t length, CacheUse cache) override;
   void start(spi::Run& run) override;
   void cancel(spi::Run& run) override;

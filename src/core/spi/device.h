@@ -13,8 +13,9 @@
 #include "gpuio/memory.hpp"
 #include "gpuio/result.hpp"
 
-/// What a device implements. The core speaks to every device through these two classes; the simulator wraps them to inject
-/// faults. Handles are opaque to the core and owned by it: each one created is destroyed through the same Device.
+/// What a device implements. The core speaks to every device through these two classes; the simulator wraps them to
+/// inject faults. Handles are opaque to the core and owned by it: each one created is destroyed through the same
+/// Device.
 namespace gpuio::spi {
 
 using StreamHandle = void*;

@@ -39,8 +39,9 @@ std::string_view to_string(Way way) noexcept;
 struct Segment {
   std::uint64_t offset = 0;
   std::byte* memory = nullptr;
-  std::uint32_t bytes = 0;     ///< To be moved; widened to the alignment for Way::direct.
-  std::uint32_t required = 0;  ///< Reads: how many from the start must arrive; the rest may lie past the end of the store.
+  std::uint32_t bytes = 0;  ///< To be moved; widened to the alignment for Way::direct.
+  std::uint32_t required =
+      0;  ///< Reads: how many from the start must arrive; the rest may lie past the end of the store.
 };
 
 /// A segment that failed, by its position in Run::segments.
@@ -65,7 +66,8 @@ class Run {
   std::uint32_t short_transfers = 0;
   void* engine_data = nullptr;
 
-  /// Gives the run back; from the reactor's poll or from a pool task, exactly once. The run may be gone when it returns.
+  /// Gives the run back; from the reactor's poll or from a pool task, exactly once. The run may be gone when it
+  /// returns.
   virtual void finish() = 0;
 
  protected:
@@ -77,16 +79,16 @@ struct Plan {
   Way way = Way::cached;
   std::uint32_t offset_alignment = 1;  ///< Of offsets and lengths.
   std::uint32_t memory_alignment = 1;
-  bool resident = false;               ///< The bytes are in memory: cheap, no device involved.
-  bool lendable = false;               ///< `lend` may work: the pages themselves can be registered with a device.
-  std::uint64_t length = 0;            ///< From the range's start, how far this plan holds.
-  std::string_view reason;             ///< Static text.
+  bool resident = false;     ///< The bytes are in memory: cheap, no device involved.
+  bool lendable = false;     ///< `lend` may work: the pages themselves can be registered with a device.
+  std::uint64_t length = 0;  ///< From the range's start, how far this plan holds.
+  std::string_view reason;   ///< Static text.
 };
 
 /// The store's own pages, for devices only (host code must not touch them: another process may truncate the file).
 struct Loan {
-  std::byte* memory = nullptr;   ///< Of the range's first byte.
-  std::byte* base = nullptr;     ///< Page-aligned mapping around it, for registration.
+  std::byte* memory = nullptr;  ///< Of the range's first byte.
+  std::byte* base = nullptr;    ///< Page-aligned mapping around it, for registration.
   std::uint64_t base_bytes = 0;
 };
 
@@ -95,15 +97,16 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  [[nodiscard]] virtual const std::string& uri() const noexcept = 0;          ///< Any thread, as all const members.
+  [[nodiscard]] virtual const std::string& uri() const noexcept = 0;  ///< Any thread, as all const members.
   [[nodiscard]] virtual std::string_view engine() const noexcept = 0;
   [[nodiscard]] virtual std::string_view tier() const noexcept = 0;
-  [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;              ///< Last known; no system call.
+  [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;  ///< Last known; no system call.
   [[nodiscard]] virtual bool writable() const noexcept = 0;
   [[nodiscard]] virtual std::string explain() const = 0;
   [[nodiscard]] virtual Result<Residency> residency(std::uint64_t offset, std::uint64_t length) = 0;
 
-  /// How a range would be moved now. `offset + length` is inside the store for reads. Reactor only; one system call at most.
+  /// How a range would be moved now. `offset + length` is inside the store for reads. Reactor only; one system call at
+  /// most.
   [[nodiscard]] virtual Plan plan(RunKind kind, std::uint64_t offset, std::uint64_t length, CacheUse cache) = 0;
 
   /// What `explain()` and statistics call a way here: "io_uring direct", "page cache". Static text.
@@ -115,21 +118,24 @@ class Store {
   /// Asks for an early end of a run; `finish` still follows, with `cancelled` for what did not happen. Reactor only.
   virtual void cancel(Run& run) = 0;
 
-  /// Moves one small segment on the caller's thread if that can't block on a device; `would_block` otherwise. Any thread.
+  /// Moves one small segment on the caller's thread if that can't block on a device; `would_block` otherwise. Any
+  /// thread.
   [[nodiscard]] virtual Status read_now(const Segment& segment) = 0;
 
   /// The pages of a resident range, mapped read-only; `unsupported` where there are none. Any thread.
   [[nodiscard]] virtual Result<Loan> lend(std::uint64_t offset, std::uint64_t length) = 0;
   virtual void take_back(const Loan& loan) = 0;
-  /// Checks after a device has read lent pages that they were the store's all along: fails with `end_of_file` if the store
-  /// was cut meanwhile. Any thread.
+  /// Checks after a device has read lent pages that they were the store's all along: fails with `end_of_file` if the
+  /// store was cut meanwhile. Any thread.
   [[nodiscard]] virtual Status check_lent(std::uint64_t offset, std::uint64_t length) = 0;
 
-  /// Identity of the bytes for kept loans: changes when the file behind the name or its contents may have. 0: never keep.
+  /// Identity of the bytes for kept loans: changes when the file behind the name or its contents may have. 0: never
+  /// keep.
   [[nodiscard]] virtual std::uint64_t identity() = 0;
 
-  [[nodiscard]] virtual Status flush() = 0;     ///< Blocks. Any thread. Sticky failure as Store::flush of the public header.
-  [[nodiscard]] virtual Status commit() = 0;    ///< Blocks. Any thread.
+  [[nodiscard]] virtual Status
+  flush() = 0;  ///< Blocks. Any thread. Sticky failure as Store::flush of the public header.
+  [[nodiscard]] virtual Status commit() = 0;  ///< Blocks. Any thread.
   [[nodiscard]] virtual Status truncate(std::uint64_t size_bytes) = 0;
 };
 

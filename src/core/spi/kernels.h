@@ -5,14 +5,14 @@
 #include <cstdint>
 #include <initializer_list>
 
-/// The kernels that every device offers, by id, and their argument structs. The structs cross the C table to the device's
-/// shared object, so they are plain data with fixed-width members; kLayoutHash guards them.
+/// The kernels that every device offers, by id, and their argument structs. The structs cross the C table to the
+/// device's shared object, so they are plain data with fixed-width members; kLayoutHash guards them.
 namespace gpuio::spi {
 
 enum class KernelId : std::uint32_t {
-  gather_rows,       ///< RowsArguments: packed[i] = table[ids[i]]
-  scatter_rows,      ///< RowsArguments: table[ids[i]] = packed[i]
-  move_segments,     ///< SegmentsArguments: many small copies in one launch
+  gather_rows,    ///< RowsArguments: packed[i] = table[ids[i]]
+  scatter_rows,   ///< RowsArguments: table[ids[i]] = packed[i]
+  move_segments,  ///< SegmentsArguments: many small copies in one launch
   count
 };
 

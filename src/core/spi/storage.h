@@ -11,8 +11,9 @@
 
 #include "gpuio/result.hpp"
 
-/// The storage seam: every call that reaches a disk or a file system. The operating system implements it in engine/local;
-/// the simulator in sim, where it injects short and failed reads, torn and lost writes, delays and reordering.
+/// The storage seam: every call that reaches a disk or a file system. The operating system implements it in
+/// engine/local; the simulator in sim, where it injects short and failed reads, torn and lost writes, delays and
+/// reordering.
 namespace gpuio::spi {
 
 /// A file descriptor, or the simulator's number for one. Never negative when valid.
@@ -36,8 +37,8 @@ struct FileAttributes {
   bool is_regular = false;
   bool is_directory = false;
   bool is_block_device = false;
-  bool is_memory = false;     ///< tmpfs, ramfs: always resident, O_DIRECT means nothing.
-  std::string file_system;    ///< "ext4", "tmpfs", "0x..." for those without a name here
+  bool is_memory = false;   ///< tmpfs, ramfs: always resident, O_DIRECT means nothing.
+  std::string file_system;  ///< "ext4", "tmpfs", "0x..." for those without a name here
   /// Of file and contents (inode, size, times): differs when either does. 0: changed so lately that it can't tell.
   std::uint64_t version = 0;
 };
@@ -51,7 +52,8 @@ class FileSystem {
   virtual void close(FileHandle file) = 0;
   [[nodiscard]] virtual Result<FileAttributes> attributes(FileHandle file) = 0;
 
-  /// One pread. With `no_wait`: -EAGAIN instead of going to the device (RWF_NOWAIT), -EOPNOTSUPP where that can't be asked.
+  /// One pread. With `no_wait`: -EAGAIN instead of going to the device (RWF_NOWAIT), -EOPNOTSUPP where that can't be
+  /// asked.
   virtual std::int64_t read(FileHandle file, std::uint64_t offset, std::span<std::byte> memory, bool no_wait) = 0;
   virtual std::int64_t write(FileHandle file, std::uint64_t offset, std::span<const std::byte> memory) = 0;
   /// As write, to a file that lies in memory (FileAttributes::is_memory), without excluding other writers of it.

@@ -19,7 +19,7 @@ constexpr std::uint64_t kRoomBytesMin = 1ULL << 30U;
 
 /// 0 where it can't be told.
 std::uint64_t size_of(int file) {
-  struct stat now {};
+  struct stat now{};
   return ::fstat(file, &now) == 0 ? static_cast<std::uint64_t>(now.st_size) : 0;
 }
 

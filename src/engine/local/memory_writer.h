@@ -14,8 +14,8 @@ namespace gpuio::local {
 /// Writes files that lie in memory (tmpfs) by several threads at once.
 ///
 /// pwrite lets one writer at a time into a file. Here the kernel copies into a shared mapping instead
-/// (process_vm_writev on ourselves): faults run side by side, and where another process cuts the file, or the file system
-/// is full, the call fails with EFAULT where code that stores into the mapping would die of SIGBUS.
+/// (process_vm_writev on ourselves): faults run side by side, and where another process cuts the file, or the file
+/// system is full, the call fails with EFAULT where code that stores into the mapping would die of SIGBUS.
 ///
 /// Thread safety: all members. A file that is written here is forgotten before its descriptor is closed.
 class MemoryWriter {
