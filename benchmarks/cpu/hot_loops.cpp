@@ -58,7 +58,7 @@ Sample read_whole(const std::filesystem::path& path, std::span<std::byte> memory
 }
 
 Sample read_extents(const std::filesystem::path& path, std::span<const Extent> extents, std::byte* memory,
-                   unsigned threads) {
+                    unsigned threads) {
   const base::UniqueFd fd = open_or_throw(path, O_RDONLY);
   return timed([&](Sample& sample) {
     const std::size_t bytes = extents.front().length;

@@ -24,6 +24,6 @@ Sample read_whole(const std::filesystem::path& path, std::span<std::byte> memory
 
 /// Packs `extents` into `memory` by pread, each thread a part of the list.
 Sample read_extents(const std::filesystem::path& path, std::span<const Extent> extents, std::byte* memory,
-                   unsigned threads);
+                    unsigned threads);
 
 }  // namespace gpuio::bench

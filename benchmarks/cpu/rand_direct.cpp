@@ -46,13 +46,11 @@ void rand_direct(const Options& options, Samples& samples) {
   evict(path);
 
   // Neighbours are not joined, so that both sides make as many reads.
-  const Context io = make_context(
-      {{"local.queue_depth_max", std::to_string(kDepth)}, {"scheduler.coalesce_gap_bytes", "0"}});
+  const Context io =
+      make_context({{"local.queue_depth_max", std::to_string(kDepth)}, {"scheduler.coalesce_gap_bytes", "0"}});
   const Store file = io.open(path.string(), {.cache = CacheUse::direct}).value();
-  const Buffer memory = io.device("host")
-                            .value()
-                            .allocate(2 * kReadsPerRequest * kBlockBytes, {.kind = RegionKind::pinned})
-                            .value();
+  const Buffer memory =
+      io.device("host").value().allocate(2 * kReadsPerRequest * kBlockBytes, {.kind = RegionKind::pinned}).value();
 
   alternate(samples,
             {{"gpuio", [&](unsigned pair) { return read_at_random(io, file, memory, options.slice_seconds, pair); }},

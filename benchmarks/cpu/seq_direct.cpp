@@ -18,8 +18,8 @@ void seq_direct(const Options& options, Samples& samples) {
   require_direct(path);
   evict(path);
 
-  const Context io = make_context({{"local.queue_depth_max", std::to_string(kDepth)},
-                                   {"local.read_bytes_max", std::to_string(kBlockBytes)}});
+  const Context io = make_context(
+      {{"local.queue_depth_max", std::to_string(kDepth)}, {"local.read_bytes_max", std::to_string(kBlockBytes)}});
   const Store file = io.open(path.string(), {.cache = CacheUse::direct}).value();
   BulkReader reader(io, file);
 

@@ -25,8 +25,8 @@ struct NullStore {
   Buffer memory;
 };
 
-NullStore make_null_store(std::uint64_t extents_per_request) {
-  tests::FakeContext fake = tests::make_fake_context();
+NullStore make_null_store(std::uint64_t extents_per_request, Drive drive = Drive::threads) {
+  tests::FakeContext fake = tests::make_fake_context({}, drive);
   tests::FakeStore::Behaviour behaviour;
   behaviour.size_bytes = kStoreBytes;
   behaviour.way = spi::Way::queued;
@@ -71,17 +71,21 @@ double allocations_per_request(std::uint64_t extents_per_request) {
   return static_cast<double>(count.so_far()) / static_cast<double>(kCountedRequests);
 }
 
+Contender submitter(std::string name, const NullStore& null) {
+  return {std::move(name), [&null](unsigned) {
+            return timed([&](Sample& sample) {
+              submit_all(null, kRequests, 1);
+              sample.operations = kRequests / kBatch * kBatch;
+            });
+          }};
+}
+
 }  // namespace
 
 void submit(const Options& options, Samples& samples) {
-  const NullStore null = make_null_store(1);
-  alternate(samples, {{"gpuio",
-                       [&](unsigned) {
-                         return timed([&](Sample& sample) {
-                           submit_all(null, kRequests, 1);
-                           sample.operations = kRequests / kBatch * kBatch;
-                         });
-                       }}},
+  const NullStore by_threads = make_null_store(1);
+  const NullStore by_caller = make_null_store(1, Drive::caller);
+  alternate(samples, {submitter("gpuio", by_threads), submitter("gpuio, driven by its caller", by_caller)},
             options.rounds_or(5));
 
   constexpr std::uint64_t kManyExtents = 64;

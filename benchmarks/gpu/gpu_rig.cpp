@@ -51,7 +51,8 @@ Contender GpuRig::kvikio_at_its_best(Samples& samples, const std::string& operat
                               fmt::format("kvikio_{} {} {} {}", operation, threads, task_mib << 20U, rest)));
     }
   }
-  forms.push_back(package(fmt::format("KvikIO {} as shipped", operation), fmt::format("kvikio_{} 0 0 {}", operation, rest)));
+  forms.push_back(
+      package(fmt::format("KvikIO {} as shipped", operation), fmt::format("kvikio_{} 0 0 {}", operation, rest)));
   Contender best = best_of(samples, forms);
   best.name = "KvikIO at its best";
   return best;
@@ -75,12 +76,12 @@ void GpuRig::add_budgets(Samples& samples) const {
   const Statistics statistics = io_.statistics();
   const Settings settings = io_.settings();
   const auto number = [](std::uint64_t bytes) { return static_cast<double>(bytes); };
-  samples.add("budgets", 0,
-              {{"pinned_bytes_max", number(statistics.pinned_bytes_max)},
-               {"pinned_of_budget",
-                number(statistics.pinned_bytes_max) / number(settings.values().memory_pinned_budget_bytes)},
-               {"registered_over_budget_bytes",
-                number(statistics.registered_bytes) - number(settings.values().memory_registered_budget_bytes)}});
+  samples.add(
+      "budgets", 0,
+      {{"pinned_bytes_max", number(statistics.pinned_bytes_max)},
+       {"pinned_of_budget", number(statistics.pinned_bytes_max) / number(settings.values().memory_pinned_budget_bytes)},
+       {"registered_over_budget_bytes",
+        number(statistics.registered_bytes) - number(settings.values().memory_registered_budget_bytes)}});
 }
 
 }  // namespace gpuio::bench

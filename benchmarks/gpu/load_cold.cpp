@@ -45,7 +45,8 @@ Sample pread_direct(const std::filesystem::path& path, std::uint64_t offset, uns
     std::vector<std::jthread> all;
     for (unsigned i = 0; i < threads; ++i) {
       all.emplace_back([&] {
-        const std::unique_ptr<void, void (*)(void*)> block(std::aligned_alloc(kDirectAlignment, block_bytes), std::free);
+        const std::unique_ptr<void, void (*)(void*)> block(std::aligned_alloc(kDirectAlignment, block_bytes),
+                                                           std::free);
         for (std::uint64_t at = 0; (at = next.fetch_add(block_bytes)) < kPartBytes;) {
           const ssize_t got = ::pread(fd.get(), block.get(), block_bytes, static_cast<off_t>(offset + at));
           if (got > 0) bytes += static_cast<std::uint64_t>(got);

@@ -31,8 +31,7 @@ void store_hot(const Options& options, Samples& samples) {
   static_cast<void>(rig.load());
 
   const std::uint64_t new_bytes = std::min(kNewBytes, rig.file().size());
-  const Contender kvikio =
-      rig.kvikio_at_its_best(samples, "write", target.string() + " " + std::to_string(new_bytes));
+  const Contender kvikio = rig.kvikio_at_its_best(samples, "write", target.string() + " " + std::to_string(new_bytes));
   const auto write_new = [&](unsigned) {
     std::filesystem::remove(target);
     return write_file(rig, target, new_bytes);

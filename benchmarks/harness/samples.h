@@ -22,8 +22,7 @@ class Samples {
   /// From looking for a contender's best form; kept, but it takes no part in any result.
   void add_trial(std::string_view series, const Sample& sample);
   /// Other figures than a Sample has: `add("gpuio", 3, {{"latency_us", 81.0}})`.
-  void add(std::string_view series, unsigned pair,
-           std::initializer_list<std::pair<std::string_view, double>> figures);
+  void add(std::string_view series, unsigned pair, std::initializer_list<std::pair<std::string_view, double>> figures);
   /// Many of one figure from one sample.
   void add(std::string_view series, unsigned pair, std::string_view figure, const std::vector<double>& values);
 

@@ -104,7 +104,7 @@ class SlabCopies {
 class Ways {
  public:
   explicit Ways(const char* path) : fd_(::open(path, O_RDONLY | O_CLOEXEC)) {
-    struct stat status {};
+    struct stat status{};
     if (fd_ < 0 || ::fstat(fd_, &status) != 0) throw std::runtime_error(std::string(path) + ": cannot be opened");
     bytes_ = static_cast<std::size_t>(status.st_size);
     check(cudaMalloc(reinterpret_cast<void**>(&gpu_), bytes_));

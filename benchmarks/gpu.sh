@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs all that needs a GPU in about seven minutes, here or on a machine that has nothing but a driver, g++ and Python
+# with torch and cupy. What fails is told, and the rest goes on.
+#
+#   benchmarks/gpu.sh OUT [PROGRAMS]
+#
+# OUT gets samples.jsonl, for `benchmarks/record` where the results are kept, and log.txt. PROGRAMS is the folder of
+# gpuio_bench and gpu_ways (default: build/portable/bin; libgpuio_cuda.so in ../lib beside it). Set PYTHONPATH to where
+# the wheels of KvikIO and InstantTensor are, GPUIO_COMMIT where there is no checkout, and GPUIO_BENCH_DISK for test
+# files on a real file system.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+[ $# -ge 1 ] || { sed -n '6s/^# *//p' "$0"; exit 2; }
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+programs=$(cd "${2:-build/portable/bin}" && pwd) || exit 2
+disk=${GPUIO_BENCH_DISK:-/var/tmp/gpuio_bench}
+tmpfs=/dev/shm/gpuio_bench
+work=$(mktemp -d)
+trap 'rm -rf "$work" "$tmpfs" "$disk"' EXIT
+
+# build_kvikio_peer: peers/kvikio_random, against the wheels' headers and libraries. Without it the peer is Python's.
+build_kvikio_peer() {
+  local kvikio logger cufile cuda
+  kvikio=$(python3 -c 'import libkvikio; print(libkvikio.__path__[0])') || return 1
+  logger=$(python3 -c 'import rapids_logger; print(rapids_logger.__path__[0])') || return 1
+  # KvikIO's headers need cuFile's, which come with the toolkit or with the wheel that torch depends on.
+  cuda=$(dirname "$(dirname "$(readlink -f "$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)")")")
+  cufile=$(python3 -c 'import nvidia, glob; print(*glob.glob(nvidia.__path__[0] + "/*/include/cufile.h"))')
+  cufile=$(dirname "${cufile%% *}")
+  g++ -std=c++20 -O2 -w -DKVIKIO_CUFILE_FOUND -DKVIKIO_CUFILE_VERSION_API_FOUND \
+    benchmarks/peers/kvikio_random.cpp -o "$work/kvikio_random" \
+    -I"$kvikio/include" -I"$logger/include" -isystem "$cuda/include" -isystem "$cufile" \
+    -L"$kvikio/lib64" -L"$logger/lib64" -L"$cuda/lib64" -lkvikio -lrapids_logger -lcudart -ldl -pthread \
+    -Wl,--disable-new-dtags,-rpath,"$kvikio/lib64:$logger/lib64:$cuda/lib64"
+}
+
+{
+  build_kvikio_peer || echo "KvikIO's C++ interface could not be built against; its Python one takes its place"
+  # The peers that are compiled stand in one folder.
+  ln -s "$programs/gpu_ways" "$work/gpu_ways"
+  # One after another, each under a limit, so that one that hangs does not take the others along.
+  for measurement in load.hot load.random_4k load.again load.safetensors store.hot load.pagecache load.cold; do
+    timeout --kill-after=5 150 benchmarks/run "$measurement" --program "$programs/gpuio_bench" \
+      --raw "$out/samples.jsonl" -- --programs "$work" --disk "$disk" --tmpfs "$tmpfs" ||
+      echo "$measurement: no result (status $?)"
+    # The model in tmpfs has done its part once what needs the disk begins.
+    [ "$measurement" != store.hot ] || rm -rf "$tmpfs"
+  done
+} > >(tee "$out/log.txt") 2>&1
+wait
