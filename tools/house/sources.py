@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-IGNORED_FOLDERS = {".git", ".deps", ".cache", "build", "__pycache__", "fixtures"}
+IGNORED_FOLDERS = {"build", "__pycache__", "fixtures"}
+HIDDEN_FOLDERS_OF_OURS = {".ci"}
 CPP_SUFFIXES = {".hpp", ".h", ".cpp", ".cu"}
 
 
@@ -14,12 +15,16 @@ def files(root, suffixes=None):
     """Every file below `root`, sorted, without build trees and fixtures. The tree need not be a git checkout."""
     found = []
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if name not in IGNORED_FOLDERS)
+        folders[:] = sorted(name for name in folders if _is_ours(name))
         for name in sorted(names):
             path = Path(folder, name)
             if not path.is_symlink() and (suffixes is None or path.suffix in suffixes):
                 found.append(path)
     return found
+
+
+def _is_ours(folder):
+    return folder in HIDDEN_FOLDERS_OF_OURS or not (folder in IGNORED_FOLDERS or folder.startswith("."))
 
 
 def strip_cpp(text):
