@@ -27,17 +27,6 @@ std::size_t pieces_max(const RunState& run) {
 
 bool uses_slab(Carriage carriage) { return carriage == Carriage::slab_copy || carriage == Carriage::slab_kernel; }
 
-/// One long piece may fill a slab to its end; many need room for the kernel's list.
-std::uint64_t slab_room(const RunState& run, std::uint64_t piece_bytes) {
-  return run.slab->bytes - (run.pieces.empty() && piece_bytes > kKernelPieceBytesMax ? 0 : list_bytes(run.slab->bytes));
-}
-
-/// Makes the first piece fit, widened as it will be.
-void cut_to_slab(const RunState& run, Decision& decision) {
-  const std::uint64_t widening = decision.alignment > 1 ? 2ULL * decision.alignment : 0;
-  decision.piece.bytes = std::min(decision.piece.bytes, slab_room(run, decision.piece.bytes) - widening);
-}
-
 std::uint64_t remaining_bytes(const RequestState& request) {
   std::uint64_t bytes = request.cut->remaining_bytes();
   for (std::size_t i = request.cut_transfer + 1; i < request.transfer_count; ++i) bytes += request.transfer(i).bytes;
@@ -59,6 +48,7 @@ RunBuilder::Outcome RunBuilder::build(RunState& run, std::deque<RequestPointer>&
     }
     if (step == Extend::more) continue;
     if (!run.pieces.empty()) break;
+    if (step == Extend::full) failure_ = Status(Code::internal, "a piece that fits no slab");
     return step == Extend::blocked ? Outcome::blocked : Outcome::failed;
   }
   if (run.pieces.empty()) return Outcome::exhausted;
@@ -87,11 +77,20 @@ RunBuilder::Extend RunBuilder::extend(RunState& run, RequestState& request, std:
   const bool added = uses_slab(run.path.carriage) ? add_to_slab(run, request, transfer, decision)
                                                   : add_in_place(run, request, transfer, decision);
   if (!added) return Extend::full;
+  if (run.slab != nullptr) slab_room_ = run.slab->bytes - list_bytes(run.slab->bytes);
   run.bytes += decision.piece.bytes;
   ++request.pieces_outstanding;
   advance(request, decision.piece.bytes);
   const bool one_piece = run.path.carriage == Carriage::lent_copy;
   return one_piece || run.pieces.size() >= pieces_max(run) ? Extend::full : Extend::more;
+}
+
+void RunBuilder::cut_to_slab(const RunState& run, Decision& decision) noexcept {
+  // A long piece may have all of it: the kernel's list is for many.
+  const bool alone = decision.piece.bytes > kKernelPieceBytesMax;
+  slab_room_ = run.slab->bytes - (alone ? 0 : list_bytes(run.slab->bytes));
+  const std::uint64_t widening = decision.alignment > 1 ? 2ULL * decision.alignment : 0;
+  decision.piece.bytes = std::min(decision.piece.bytes, slab_room_ - widening);
 }
 
 RunBuilder::Extend RunBuilder::begin(RunState& run, RequestState& request, const ResolvedTransfer& transfer,
@@ -161,7 +160,6 @@ bool RunBuilder::add_to_slab(RunState& run, RequestState& request, const Resolve
   const LayoutCursor::Piece& piece = decision.piece;
   const std::uint64_t begin = base::align_down(piece.store_offset, decision.alignment);
   const std::uint64_t end = base::align_up(piece.store_offset + piece.bytes, decision.alignment);
-  const std::uint64_t room = slab_room(run, piece.bytes);
   spi::Segment* last = run.segment_list.empty() ? nullptr : &run.segment_list.back();
   const std::uint64_t gap_max =
       decision.way == spi::Way::cached || run.operation == Operation::write ? 0 : options_.coalesce_gap_bytes;
@@ -170,7 +168,7 @@ bool RunBuilder::add_to_slab(RunState& run, RequestState& request, const Resolve
   if (joins) {
     const std::uint64_t joined = std::max<std::uint64_t>(end - last->offset, last->bytes);
     const auto start = static_cast<std::uint64_t>(last->memory - run.slab->memory);
-    if (start + joined > room) return false;
+    if (start + joined > slab_room_) return false;
     run.storage_bytes += joined - last->bytes;
     last->bytes = static_cast<std::uint32_t>(joined);
     last->required =
@@ -180,7 +178,7 @@ bool RunBuilder::add_to_slab(RunState& run, RequestState& request, const Resolve
     request.coalesced.fetch_add(1, std::memory_order_relaxed);
   } else {
     const std::uint64_t start = base::align_up(slab_used_, std::max<std::uint64_t>(decision.memory_alignment, 16));
-    if (start + (end - begin) > room) return false;
+    if (start + (end - begin) > slab_room_) return false;
     run.segment_list.push_back({begin, run.slab->memory + start, static_cast<std::uint32_t>(end - begin),
                                 static_cast<std::uint32_t>(piece.store_offset + piece.bytes - begin)});
     slab_used_ = start + (end - begin);

@@ -42,6 +42,8 @@ class RunBuilder {
                           const Decision& decision, std::uint64_t storage_bytes_max) const noexcept;
   [[nodiscard]] Extend begin(RunState& run, RequestState& request, const ResolvedTransfer& transfer,
                              const Decision& decision);
+  /// Makes the first piece fit, widened as it will be.
+  void cut_to_slab(const RunState& run, Decision& decision) noexcept;
   [[nodiscard]] bool add_in_place(RunState& run, RequestState& request, const ResolvedTransfer& transfer,
                                   const Decision& decision);
   [[nodiscard]] bool add_to_slab(RunState& run, RequestState& request, const ResolvedTransfer& transfer,
@@ -53,6 +55,7 @@ class RunBuilder {
   std::vector<RequestPointer> cut_to_end_;
   Status failure_;
   std::uint64_t slab_used_ = 0;
+  std::uint64_t slab_room_ = 0;  ///< Of the slab, for pieces: what is behind is the kernel's list.
   std::uint64_t coalesced_ = 0;
 };
 
