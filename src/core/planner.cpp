@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/align.h"
+#include "base/planted_bug.h"
 
 namespace gpuio::core {
 namespace {
@@ -84,7 +85,8 @@ Decision Planner::decide(const RequestState& request, const ResolvedTransfer& tr
     decision.memory_alignment = plan.memory_alignment;
     const bool goes_on = decision.piece.bytes < contiguous || contiguous == options_.slab_bytes;
     decide_direct(decision, transfer, goes_on);
-    if (request.operation == Operation::write && decision.carriage == Carriage::slab_copy &&
+    if (request.operation == Operation::write && !base::planted_bug("unaligned_writes_are_widened") &&
+        decision.carriage == Carriage::slab_copy &&
         (decision.piece.store_offset % decision.alignment != 0 || decision.piece.bytes % decision.alignment != 0)) {
       // An unaligned end can't be written around the cache without reading its neighbours first.
       const spi::Plan& buffered = this->plan(request, transfer, decision.piece, CacheUse::cached);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/align.h"
+#include "base/planted_bug.h"
 #include "core/spi/kernels.h"
 
 namespace gpuio::core {
@@ -185,7 +186,8 @@ bool RunBuilder::add_to_slab(RunState& run, RequestState& request, const Resolve
     run.storage_bytes += end - begin;
     last = &run.segment_list.back();
   }
-  std::byte* host = last->memory + (piece.store_offset - last->offset);
+  const bool forgets_widening = base::planted_bug("widened_head_is_delivered");
+  std::byte* host = last->memory + (forgets_widening ? 0 : piece.store_offset - last->offset);
   const auto segment = static_cast<std::uint32_t>(run.segment_list.size() - 1);
   run.pieces.push_back({&request, request.cut_transfer, piece.store_offset, piece.bytes, host,
                         transfer.memory + piece.memory_offset, segment});

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/planted_bug.h"
 #include "base/try.h"
 
 namespace gpuio::core {
@@ -14,7 +15,10 @@ constexpr std::uint64_t kSlabPollNs = 200'000;
 
 constexpr std::size_t kDeadlinesKept = 1024;
 
-std::size_t queue_of(Priority priority) { return 2 - static_cast<std::size_t>(priority); }
+std::size_t queue_of(Priority priority) {
+  if (base::planted_bug("priorities_are_ignored")) return 2;
+  return 2 - static_cast<std::size_t>(priority);
+}
 Priority priority_of(std::size_t queue) { return static_cast<Priority>(2 - queue); }
 
 }  // namespace
@@ -109,7 +113,7 @@ void Scheduler::accept(RequestPointer request, std::uint64_t now) {
     deadlines_.emplace(request->deadline_ns, request);
     prune_deadlines();
   }
-  if (request->start_after != nullptr) {
+  if (request->start_after != nullptr && !base::planted_bug("stream_order_is_ignored")) {
     gated_.push_back(std::move(request));
   } else {
     queues_[queue_of(request->priority)].push_back(std::move(request));
@@ -247,7 +251,7 @@ void Scheduler::abandon(RequestState& request) {
           run->slab != nullptr && run->operation == Operation::read && run->stage != Stage::copying;
       const bool copied_out =
           run->slab != nullptr && run->operation == Operation::write && run->stage != Stage::copying;
-      if (!behind_slab && !copied_out) continue;
+      if ((!behind_slab && !copied_out) || base::planted_bug("late_bytes_are_delivered")) continue;
       piece.request = nullptr;
       --request.pieces_outstanding;
       quarantine(*run);
@@ -269,8 +273,8 @@ void Scheduler::finish_if_ended(RequestState& request) {
   if (request.abandoned && !request.reported && request.progress().done_bytes < request.total_bytes) {
     status = Status(Code::cancelled, "cancelled").with("done_bytes", request.progress().done_bytes);
   }
-  if (status.ok() && request.completion == Completion::durable && request.operation == Operation::write &&
-      !request.reported) {
+  const bool durable = request.completion == Completion::durable && !base::planted_bug("durable_without_a_flush");
+  if (status.ok() && durable && request.operation == Operation::write && !request.reported) {
     flush_then_finish(request);
   } else {
     finish(request, std::move(status));

@@ -4,6 +4,8 @@
 
 #include "core/scheduler.h"
 
+#include "base/planted_bug.h"
+
 namespace gpuio::core {
 namespace {
 
@@ -113,7 +115,9 @@ void Scheduler::engine_done(RunState& run, std::uint64_t now) {
 bool Scheduler::retry(RunState& run, std::uint64_t now) {
   const bool all_may_pass = std::all_of(run.failures.begin(), run.failures.end(),
                                         [](const spi::SegmentFailure& failure) { return failure.status.retryable(); });
-  if (!all_may_pass || run.attempt >= options_.retry_max || run.deadline_ns <= now) return false;
+  if (!all_may_pass || base::planted_bug("nothing_is_retried") || run.attempt >= options_.retry_max ||
+      run.deadline_ns <= now)
+    return false;
   const std::uint64_t backoff = options_.retry_backoff_ns << std::min<std::uint32_t>(run.attempt, 10);
   ++run.attempt;
   counters_.retries.fetch_add(1, std::memory_order_relaxed);
@@ -201,7 +205,7 @@ void Scheduler::moved(RunState& run, const Status& status, std::uint64_t now) {
 }
 
 void Scheduler::fail_segments(RunState& run) {
-  if (run.failures.empty()) return;
+  if (run.failures.empty() || base::planted_bug("failed_parts_count_as_done")) return;
   for (const spi::SegmentFailure& failure : run.failures) {
     for (Piece& piece : run.pieces) {
       if (piece.segment != failure.segment || piece.request == nullptr) continue;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/local/piece.h"
 
+#include "base/planted_bug.h"
+
 #include <algorithm>
 #include <cerrno>
 
@@ -16,7 +18,7 @@ Step advance(Piece& piece, spi::RunKind kind, std::int64_t result, std::uint32_t
   const auto total = static_cast<std::uint32_t>(piece.done + std::min<std::int64_t>(result, piece.bytes - piece.done));
   const bool moved = total > piece.reached;
   piece.reached = std::max(piece.reached, total);
-  if (piece.reached >= piece.bytes) return Step::done;
+  if (piece.reached >= piece.bytes || base::planted_bug("short_read_ends_the_run")) return Step::done;
   if (kind == spi::RunKind::write) {
     // A write that takes nothing and gives no reason would be repeated for ever.
     if (!moved) return Step::failed;
