@@ -16,6 +16,12 @@ void fill_random(base::Random& random, std::span<std::byte> memory) {
 }
 
 constexpr std::uint64_t kMaxBytes = 2U << 20U;
+constexpr std::uint64_t kPiecesMax = 300;
+
+/// The length of a piece of which at most so many make up `length`.
+std::uint64_t draw_piece(base::Random& random, std::uint64_t length, std::uint64_t pieces_max) {
+  return length / pieces_max + 1 + random.uniform(std::max<std::uint64_t>(length / 4, 1));
+}
 
 }  // namespace
 
@@ -48,7 +54,7 @@ Workload::Drawn Workload::draw_layout(const Extent& range, bool distinct) {
   const std::uint64_t shape = random_.uniform(6);
   if (shape < 2) return {Layout::contiguous(range.offset, range.length), {range}};
   if (shape == 2) {
-    const std::uint64_t block = 1 + random_.uniform(std::min<std::uint64_t>(range.length, 16U << 10U));
+    const std::uint64_t block = std::min(draw_piece(random_, range.length, kPiecesMax), range.length);
     const std::uint64_t stride = block + random_.uniform(block + 100);
     const std::uint64_t count = 1 + (range.length - block) / stride;
     Drawn drawn{Layout::strided({range.offset, block, stride, count}), {}};
@@ -56,7 +62,7 @@ Workload::Drawn Workload::draw_layout(const Extent& range, bool distinct) {
     return drawn;
   }
   if (shape == 3) {
-    const std::uint64_t row = 1 + random_.uniform(std::min<std::uint64_t>(range.length, 4096));
+    const std::uint64_t row = std::min(draw_piece(random_, range.length, kPiecesMax), range.length);
     const std::uint64_t rows = range.length / row;
     Layout::Rows table{range.offset, row, 0, {}};
     for (std::uint64_t i = 0; i < rows; ++i) {
@@ -69,7 +75,7 @@ Workload::Drawn Workload::draw_layout(const Extent& range, bool distinct) {
     return drawn;
   }
   Drawn drawn;
-  const std::uint64_t piece_max = 1 + random_.uniform(std::max<std::uint64_t>(range.length / 2, 1));
+  const std::uint64_t piece_max = 2 * draw_piece(random_, range.length, kPiecesMax);
   for (std::uint64_t at = range.offset; at < range.offset + range.length;) {
     const std::uint64_t length = std::min(1 + random_.uniform(piece_max), range.offset + range.length - at);
     drawn.extents.push_back({at, length});
@@ -85,7 +91,7 @@ Workload::Drawn Workload::draw_layout(const Extent& range, bool distinct) {
 Workload::Drawn Workload::draw_placement(std::uint64_t bytes) {
   if (random_.chance(0.7)) return {Layout(), {{0, bytes}}};
   Drawn drawn;
-  const std::uint64_t piece_max = 1 + random_.uniform(bytes);
+  const std::uint64_t piece_max = draw_piece(random_, bytes, 20);
   std::uint64_t at = random_.uniform(100);
   for (std::uint64_t placed = 0; placed < bytes;) {
     const std::uint64_t length = std::min(std::max<std::uint64_t>(piece_max / 2, 1) + random_.uniform(piece_max), bytes - placed);
@@ -161,7 +167,9 @@ void Workload::watch(Pending pending, Request request) {
   ++result_.requests;
   pending.report = std::make_shared<Report>();
   request.on_complete([report = pending.report, executor = world_.executor](const Status& status) {
-    *report = {status, executor->clock().now_ns(), true};
+    report->status = status;
+    report->at_ns = executor->clock().now_ns();
+    report->done = true;
   });
   pending.request = std::move(request);
   pending_.push_back(std::move(pending));
@@ -279,6 +287,7 @@ void Workload::cancel_one() {
 void Workload::drop_one() {
   if (pending_.empty()) return;
   Pending& pending = pending_[random_.uniform(pending_.size())];
+  pending.report->explanation = "dropped; before: " + pending.request.explain();
   pending.request = Request();
   if (!pending.report->done) fail("the last handle went, and the request did not end");
 }
@@ -289,7 +298,7 @@ void Workload::disturb() {
     case 0:
       return world_.files->set_resident(file.path, random_.chance(0.5));
     case 1:
-      if (file.victim) world_.files->cut(file.path, random_.uniform(file.model.size()));
+      if (file.victim) world_.files->cut(file.path, random_.uniform(world_.files->contents(file.path).size() + 1));
       return;
     default:
       return world_.executor->run_for(random_.uniform(random_.chance(0.9) ? 200'000 : 50'000'000));

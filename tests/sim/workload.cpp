@@ -8,7 +8,6 @@
 namespace gpuio::tests {
 namespace {
 
-constexpr std::uint64_t kLateNs = 1'000'000'000;  // after the deadline nobody waits longer
 constexpr std::uint64_t kBufferBytes = 3U << 20U;
 
 bool is_given_up(const Status& status) {
@@ -19,6 +18,15 @@ bool is_given_up(const Status& status) {
 
 Workload::Workload(std::uint64_t seed)
     : seed_(seed), random_(seed ^ 0x5eed), world_(WorldOptions::draw(seed)) {}
+
+std::string Workload::Pending::describe() const {
+  std::string text = memory->device.name().data();
+  text += " at " + std::to_string(memory_lock.offset) + "+" + std::to_string(memory_lock.length);
+  if (file != nullptr) text += " of " + file->path + " at " + std::to_string(file_lock.offset) + "+" + std::to_string(file_lock.length);
+  text += ", kind " + std::to_string(static_cast<int>(kind)) + ", deadline " + std::to_string(deadline_ns) + ", reported " + std::to_string(report->at_ns);
+  text += ", " + std::to_string(moves.size()) + " moves, " + report->status.to_string() + "\n";
+  return text + (request ? request.explain() : report->explanation);
+}
 
 void Workload::fail(std::string problem) {
   if (result_.problem.empty()) result_.problem = "seed " + std::to_string(seed_) + ": " + std::move(problem);
@@ -91,7 +99,7 @@ void Workload::collect(bool at_leisure) {
   for (std::size_t i = 0; i < pending_.size();) {
     Pending& pending = pending_[i];
     const bool done = pending.report->done;
-    if (!done && world_.executor->clock().now_ns() > pending.deadline_ns + kLateNs) fail("a deadline passed without a report");
+    if (!done && world_.executor->clock().now_ns() > pending.late_ns()) fail("a deadline passed without a report: " + pending.describe());
     if (!done && pending.passed) {
       const Result<bool> passed = pending.passed->finished();
       if (passed && *passed) fail("its stream went on before the request was done");
@@ -123,7 +131,7 @@ void Workload::settle(Pending& pending) {
   const Status& status = pending.report->status;
   if (!status.ok()) ++result_.failed_requests;
   if (!status.ok() && !(pending.file != nullptr && pending.file->victim)) check_honest(status, "a request");
-  if (pending.report->at_ns > pending.deadline_ns + kLateNs) fail("reported long after its deadline: " + status.to_string());
+  if (pending.report->at_ns > pending.late_ns()) fail("reported long after its deadline: " + pending.describe());
   switch (pending.kind) {
     case Kind::read: return settle_read(pending, status);
     case Kind::write: return settle_write(pending, status);
@@ -146,7 +154,7 @@ void Workload::settle_read(Pending& pending, const Status& status) {
     if (const auto wrong = pending.file->model.settle(move.store_offset, seen)) {
       fail("a read brings a wrong byte of " + pending.file->path + " at " + std::to_string(*wrong) + ", extent " +
            std::to_string(move.store_offset) + "+" + std::to_string(move.bytes) + "\n" +
-           (pending.request ? pending.request.explain() : ""));
+           pending.describe());
     }
     pending.memory->model.set(move.memory_offset, seen);
   }
@@ -177,7 +185,7 @@ void Workload::settle_copy(Pending& pending, const Status& status) {
   const Move& move = pending.moves.front();
   if (!status.ok()) return pending.memory->model.forget(move.memory_offset, move.bytes);
   const std::span seen(pending.memory->buffer.data() + move.memory_offset, move.bytes);
-  if (!std::ranges::equal(seen, pending.data)) fail("a copy brings wrong bytes\n" + (pending.request ? pending.request.explain() : ""));
+  if (!std::ranges::equal(seen, pending.data)) fail("a copy brings wrong bytes: " + pending.describe());
   pending.memory->model.set(move.memory_offset, seen);
 }
 

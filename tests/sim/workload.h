@@ -52,9 +52,12 @@ class Workload {
   enum class Kind : std::uint8_t { read, write, copy };
   struct Report {
     Status status;
+    std::string explanation;  ///< Of one whose handles are gone.
     std::uint64_t at_ns = 0;
     bool done = false;
   };
+  static constexpr std::uint64_t kNoDeadline = ~std::uint64_t{0};
+  static constexpr std::uint64_t kLateNs = 1'000'000'000;
   struct Pending {
     Kind kind = Kind::read;
     Request request;
@@ -67,10 +70,16 @@ class Workload {
     Extent memory_lock;
     Extent source_lock;
     bool durable = false;
-    std::uint64_t deadline_ns = ~std::uint64_t{0};
+    std::uint64_t deadline_ns = kNoDeadline;
     std::shared_ptr<Report> report;
     std::optional<Event> passed;   ///< On its stream, behind it.
     bool settled = false;          ///< Waits for the quarantine only.
+
+    /// When it should have reported, whatever happened.
+    [[nodiscard]] std::uint64_t late_ns() const noexcept {
+      return deadline_ns == kNoDeadline ? kNoDeadline : deadline_ns + kLateNs;
+    }
+    [[nodiscard]] std::string describe() const;
   };
   struct Drawn {
     Layout layout;
