@@ -6,6 +6,8 @@ include(GoogleTest)
 # The static libraries of all rooms; src/assembly makes the library `gpuio` of them.
 define_property(GLOBAL PROPERTY GPUIO_ROOMS)
 
+add_custom_target(unit_tests COMMENT "the tests that stand beside the code")
+
 # gpuio_test(<name> SOURCES ... [LINK ...] [LABELS ...] [TIMEOUT seconds] [SERIAL])
 #
 # One executable of GoogleTest cases, each registered with ctest under the given labels (default: unit).
@@ -24,6 +26,9 @@ function(gpuio_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE gpuio_flags ${arg_LINK} GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin/tests")
+  if(unit IN_LIST arg_LABELS)
+    add_dependencies(unit_tests ${name})
+  endif()
   # PRE_TEST: listing runs at ctest time, so a build never executes what it built.
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL $<BOOL:${arg_SERIAL}>)
@@ -45,6 +50,7 @@ function(gpuio_fuzz name)
     add_dependencies(fuzzers ${name})
   else()
     add_executable(${name} ${arg_SOURCE} "${PROJECT_SOURCE_DIR}/tests/replay_corpus.cpp")
+    add_dependencies(unit_tests ${name})
     add_test(NAME ${name}.replay COMMAND ${name} "${corpus}")
     set_tests_properties(${name}.replay PROPERTIES LABELS "unit;fuzz" TIMEOUT 120)
   endif()
