@@ -44,6 +44,7 @@ void hot_host(const Options& options, Samples& samples) {
     }
   }
   alternate(samples, contenders, options.rounds_or(20));
+  require_resident(path);
 }
 
 }  // namespace gpuio::bench

@@ -45,6 +45,7 @@ void one_small(const Options& options, Samples& samples) {
                 });
               }}},
             options.rounds_or(50));
+  require_resident(path);
 }
 
 }  // namespace gpuio::bench

@@ -34,6 +34,7 @@ void small_hot(const Options& options, Samples& samples) {
              {"pread, threads: 1", [&](unsigned) { return read_extents(path, extents, memory.data(), 1); }},
              {"pread, threads: 2", [&](unsigned) { return read_extents(path, extents, memory.data(), 2); }}},
             options.rounds_or(50));
+  require_resident(path);
 }
 
 }  // namespace gpuio::bench

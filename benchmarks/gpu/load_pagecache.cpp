@@ -20,6 +20,7 @@ void load_pagecache(const Options& options, Samples& samples) {
              rig.way("pread, 8 threads x 8 MiB", "pread 8 8388608"),
              rig.way("mmap+memcpy, 8 threads x 8 MiB", "mmap 8 8388608")},
             options.rounds_or(10));
+  require_resident(path);
   rig.add_budgets(samples);
 }
 

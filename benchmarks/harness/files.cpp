@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -85,6 +87,22 @@ void evict(const std::filesystem::path& path) {
   if (::fdatasync(fd.get()) != 0) fail(path, "fdatasync");
   const int error = ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED);
   if (error != 0) throw std::system_error(error, std::generic_category(), path.string() + ": fadvise");
+}
+
+void require_resident(const std::filesystem::path& path) {
+  const base::UniqueFd fd = open_or_throw(path, O_RDONLY);
+  const std::size_t bytes = std::filesystem::file_size(path);
+  const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> pages((bytes + page_bytes - 1) / page_bytes);
+  void* mapping = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (mapping == MAP_FAILED) fail(path, "mmap");
+  const int result = ::mincore(mapping, bytes, pages.data());
+  ::munmap(mapping, bytes);
+  if (result != 0) fail(path, "mincore");
+  const auto gone = std::ranges::count_if(pages, [](unsigned char page) { return (page & 1U) == 0; });
+  if (gone != 0) {
+    throw std::runtime_error(path.string() + ": " + std::to_string(gone) + " of its pages are not in memory");
+  }
 }
 
 void require_direct(const std::filesystem::path& path) {

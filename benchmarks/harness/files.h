@@ -21,6 +21,9 @@ void make_model_file(const std::filesystem::path& path, std::uint64_t size_bytes
 void warm(const std::filesystem::path& path);
 void evict(const std::filesystem::path& path);
 
+/// Throws unless all of a file is in memory: what was measured then was not what the bar is about.
+void require_resident(const std::filesystem::path& path);
+
 /// Throws where O_DIRECT is refused: the bars on it would mean nothing there.
 void require_direct(const std::filesystem::path& path);
 

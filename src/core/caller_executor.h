@@ -51,10 +51,10 @@ class CallerExecutor final : public spi::Executor {
   void pass_on() noexcept;
 
   std::unique_ptr<Reactor> reactor_;
-  std::uint64_t next_ns_ = spi::kNever;       ///< The driver's: when to poll next.
-  std::atomic<std::uint32_t> waiters_{0};     ///< Threads that wait while another drives,
-  std::atomic<std::uint32_t> epoch_{0};       ///< on this word: counts notifications and changes of the driver.
-  std::mutex mutex_;                          ///< Guards the tasks.
+  std::uint64_t next_ns_ = spi::kNever;    ///< The driver's: when to poll next.
+  std::atomic<std::uint32_t> waiters_{0};  ///< Threads that wait while another drives,
+  std::atomic<std::uint32_t> epoch_{0};    ///< on this word: counts notifications and changes of the driver.
+  std::mutex mutex_;                       ///< Guards the tasks.
   spi::Task* first_ = nullptr;
   spi::Task* last_ = nullptr;
 };

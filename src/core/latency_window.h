@@ -44,16 +44,16 @@ class LatencyWindow {
   bool high_seen_ = false;
   std::uint64_t high_seen_ns_ = 0;
 
-  double bytes_per_ns_ = 0;                ///< What the disk completes; 0: not known yet.
+  double bytes_per_ns_ = 0;  ///< What the disk completes; 0: not known yet.
   std::uint64_t epoch_start_ns_ = 0;
   std::uint64_t epoch_bytes_ = 0;
   std::uint64_t last_completed_ns_ = 0;
 
-  std::uint64_t quickest_ns_ = 0;          ///< Latency of a lightly loaded disk: no window brings it lower.
-  bool probing_ = false;                   ///< The window is at its least, to find that out.
+  std::uint64_t quickest_ns_ = 0;  ///< Latency of a lightly loaded disk: no window brings it lower.
+  bool probing_ = false;           ///< The window is at its least, to find that out.
   std::uint64_t probe_start_ns_ = 0;
   std::uint64_t probe_quickest_ns_ = 0;
-  unsigned probe_runs_ = 0;                ///< That started in the probe and have completed.
+  unsigned probe_runs_ = 0;  ///< That started in the probe and have completed.
 };
 
 }  // namespace gpuio::core

@@ -81,7 +81,7 @@ class LayoutCursor {
     const Layout* layout_;
     std::uint64_t index_ = 0;  ///< Of the extent after this one.
     std::uint64_t offset_ = 0;
-    std::uint64_t left_ = 0;   ///< Of this extent.
+    std::uint64_t left_ = 0;  ///< Of this extent.
   };
 
   Piece step(std::uint64_t bytes_max) noexcept {

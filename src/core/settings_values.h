@@ -51,8 +51,8 @@ using SettingValue =
     "How long an urgent read may have to wait behind bulk traffic in a device's queue: bulk in flight is bounded " \
     "so that it takes no longer, by what is measured.") \
   X(size, scheduler, resident_bytes_max, 0, between(0, 1 * base::kPiB), fixed, \
-    "Most bytes of resident data and copies under way at once. Few keep the slabs in the processor's caches. 0: half a " \
-    "slab for every worker, at least four slabs.") \
+    "Most bytes of resident data and copies under way at once. Few keep the slabs in the processor's caches. 0: half " \
+    "a slab for every worker, at least four slabs.") \
   X(size, scheduler, bandwidth_bulk_bytes_per_second, 0, anything(), live, \
     "Most bytes a second for Requests of priority `bulk`; 0: no limit.") \
   X(size, scheduler, bandwidth_background_bytes_per_second, 0, anything(), live, \

@@ -46,7 +46,7 @@ class ThreadExecutor final : public spi::Executor {
 
   std::unique_ptr<Reactor> reactor_;
   std::unique_ptr<WorkPool> pool_;
-  unsigned spins_ = 0;                   ///< Looks at a word before a waiter sleeps.
+  unsigned spins_ = 0;  ///< Looks at a word before a waiter sleeps.
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint32_t> waiters_{0};
   std::thread thread_;

@@ -47,8 +47,8 @@ struct alignas(128) WorkPool::Worker {
   std::mutex mutex;  ///< Guards the queue; held for a few instructions.
   spi::Task* first = nullptr;
   spi::Task* last = nullptr;
-  std::atomic<bool> occupied{false};       ///< Lets thieves pass by without the lock.
-  std::atomic<std::uint32_t> called{0};    ///< Set to end its sleep.
+  std::atomic<bool> occupied{false};     ///< Lets thieves pass by without the lock.
+  std::atomic<std::uint32_t> called{0};  ///< Set to end its sleep.
   std::thread thread;
 
   static thread_local Worker* current;

@@ -44,13 +44,13 @@ class WorkPool {
   void wake_if_needed() noexcept;
 
   std::vector<std::unique_ptr<Worker>> workers_;
-  unsigned spins_ = 0;                        ///< Looks around before a worker sleeps.
+  unsigned spins_ = 0;  ///< Looks around before a worker sleeps.
   std::atomic<unsigned> next_queue_{0};
-  std::atomic<std::int64_t> pending_{0};      ///< Posted and not taken.
-  std::atomic<std::int64_t> searching_{0};    ///< Workers awake without a task, the just woken included.
+  std::atomic<std::int64_t> pending_{0};    ///< Posted and not taken.
+  std::atomic<std::int64_t> searching_{0};  ///< Workers awake without a task, the just woken included.
   std::atomic<bool> stopping_{false};
   std::mutex idle_mutex_;
-  std::vector<Worker*> idle_;                 ///< The last to fall asleep is the first to be woken: its cache is warm.
+  std::vector<Worker*> idle_;  ///< The last to fall asleep is the first to be woken: its cache is warm.
 };
 
 }  // namespace gpuio::core

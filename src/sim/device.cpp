@@ -34,10 +34,12 @@ std::uint64_t Delays::poll(std::uint64_t now_ns) {
 }
 
 Device::Device(std::unique_ptr<spi::Device> inner, std::shared_ptr<Fate> fate, std::shared_ptr<Delays> delays,
-               const DeviceModel& model)
-    : inner_(std::move(inner)), fate_(std::move(fate)), delays_(std::move(delays)), model_(model) {}
-
-Device::~Device() = default;
+               std::shared_ptr<Ledger> ledger, const DeviceModel& model)
+    : inner_(std::move(inner)),
+      fate_(std::move(fate)),
+      delays_(std::move(delays)),
+      ledger_(std::move(ledger)),
+      model_(model) {}
 
 Status Device::lost() const {
   const std::lock_guard lock(mutex_);
@@ -51,22 +53,13 @@ Result<std::byte*> Device::allocate(RegionKind kind, std::size_t bytes, int numa
     return Status(Code::out_of_memory, "no memory left on the simulated device").with("bytes", bytes);
   }
   GPUIO_ASSIGN(std::byte * base, inner_->allocate(kind, bytes, numa_node));
-  const std::lock_guard lock(mutex_);
-  allocated_bytes_ += bytes;
+  ledger_->memory_bytes += bytes;
   return base;
 }
 
 Status Device::free(RegionKind kind, std::byte* base, std::size_t bytes) {
-  {
-    const std::lock_guard lock(mutex_);
-    allocated_bytes_ -= bytes;
-  }
+  ledger_->memory_bytes -= bytes;
   return inner_->free(kind, base, bytes);
-}
-
-std::uint64_t Device::allocated_bytes() const {
-  const std::lock_guard lock(mutex_);
-  return allocated_bytes_;
 }
 
 Status Device::register_memory(std::byte* base, std::size_t bytes, spi::RegisterMode mode) {
@@ -74,15 +67,34 @@ Status Device::register_memory(std::byte* base, std::size_t bytes, spi::Register
   if (fate_->strikes(Fault::registration_failed)) {
     return Status(Code::resource_exhausted, "the simulated device registers no more").with("bytes", bytes);
   }
-  return inner_->register_memory(base, bytes, mode);
+  GPUIO_TRY(inner_->register_memory(base, bytes, mode));
+  ledger_->registered_bytes += bytes;
+  return {};
 }
 
-Status Device::unregister_memory(std::byte* base, std::size_t bytes) { return inner_->unregister_memory(base, bytes); }
+Status Device::unregister_memory(std::byte* base, std::size_t bytes) {
+  ledger_->registered_bytes -= bytes;
+  return inner_->unregister_memory(base, bytes);
+}
+
+Result<spi::StreamHandle> Device::create_stream() {
+  GPUIO_TRY(lost());
+  GPUIO_ASSIGN(spi::StreamHandle stream, inner_->create_stream());
+  ++ledger_->streams;
+  return stream;
+}
+
+Status Device::destroy_stream(spi::StreamHandle stream) {
+  --ledger_->streams;
+  return inner_->destroy_stream(stream);
+}
 
 Result<spi::EventHandle> Device::create_event() {
   GPUIO_TRY(lost());
   if (fate_->strikes(Fault::device_rejected)) return failed("no more events");
-  return inner_->create_event();
+  GPUIO_ASSIGN(spi::EventHandle event, inner_->create_event());
+  ++ledger_->events;
+  return event;
 }
 
 Status Device::destroy_event(spi::EventHandle event) {
@@ -90,6 +102,7 @@ Status Device::destroy_event(spi::EventHandle event) {
     const std::lock_guard lock(mutex_);
     failed_events_.erase(event);
   }
+  --ledger_->events;
   return inner_->destroy_event(event);
 }
 
@@ -150,16 +163,18 @@ Status Device::wait_word(spi::StreamHandle stream, const std::uint32_t* word, st
 }
 
 Driver::Driver(std::unique_ptr<spi::DeviceDriver> inner, std::shared_ptr<Fate> fate, spi::Executor& executor,
-               std::vector<DeviceModel> models)
+               std::shared_ptr<Ledger> ledger, std::vector<DeviceModel> models)
     : inner_(std::move(inner)),
       fate_(std::move(fate)),
       delays_(std::make_shared<Delays>(executor)),
+      ledger_(std::move(ledger)),
       models_(std::move(models)) {}
 
 Result<std::unique_ptr<spi::Device>> Driver::open(int ordinal) {
   GPUIO_ASSIGN(std::unique_ptr<spi::Device> opened, inner_->open(ordinal));
   const std::size_t model = std::min(static_cast<std::size_t>(ordinal), models_.size() - 1);
-  return std::unique_ptr<spi::Device>(std::make_unique<Device>(std::move(opened), fate_, delays_, models_[model]));
+  return std::unique_ptr<spi::Device>(
+      std::make_unique<Device>(std::move(opened), fate_, delays_, ledger_, models_[model]));
 }
 
 }  // namespace gpuio::sim

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -36,19 +37,26 @@ class Delays final : public spi::Pollable {
   std::multimap<std::uint64_t, std::uint32_t*> due_;
 };
 
+/// What simulated devices have given out and not got back: all zero at the end, or something leaks.
+struct Ledger {
+  std::atomic<std::uint64_t> memory_bytes{0};
+  std::atomic<std::uint64_t> registered_bytes{0};
+  std::atomic<std::uint64_t> streams{0};
+  std::atomic<std::uint64_t> events{0};
+};
+
 struct DeviceModel {
   bool memory_is_host = true;  ///< False: poses as an accelerator whose memory host code can't reach.
   std::uint64_t slow_ns = 500'000;
   std::uint64_t stuck_ns = 200'000'000;
 };
 
-/// Another device with faults in its way: late streams, calls that fail, work that does not happen, a device that is gone.
-/// Freeing always works, so that what is left at the end is a leak. Thread safety: as spi::Device.
+/// Another device with faults in its way: late streams, calls that fail, work that does not happen, a device that is
+/// gone. Giving back always works, so that what is left in the ledger is a leak. Thread safety: as spi::Device.
 class Device final : public spi::Device {
  public:
   Device(std::unique_ptr<spi::Device> inner, std::shared_ptr<Fate> fate, std::shared_ptr<Delays> delays,
-         const DeviceModel& model);
-  ~Device() override;
+         std::shared_ptr<Ledger> ledger, const DeviceModel& model);
 
   const DeviceInfo& info() const noexcept override { return inner_->info(); }
   Capability capability(Ability ability) const override { return inner_->capability(ability); }
@@ -60,8 +68,8 @@ class Device final : public spi::Device {
   Status register_memory(std::byte* base, std::size_t bytes, spi::RegisterMode mode) override;
   Status unregister_memory(std::byte* base, std::size_t bytes) override;
 
-  Result<spi::StreamHandle> create_stream() override { return inner_->create_stream(); }
-  Status destroy_stream(spi::StreamHandle stream) override { return inner_->destroy_stream(stream); }
+  Result<spi::StreamHandle> create_stream() override;
+  Status destroy_stream(spi::StreamHandle stream) override;
   Status synchronize(spi::StreamHandle stream) override { return inner_->synchronize(stream); }
   Result<bool> capturing(spi::StreamHandle stream) override { return inner_->capturing(stream); }
   void* native(spi::StreamHandle stream) const noexcept override { return inner_->native(stream); }
@@ -92,9 +100,6 @@ class Device final : public spi::Device {
   Status launch(spi::StreamHandle stream, spi::KernelId kernel, const void* arguments) override;
   Result<int> export_dmabuf(std::byte* base, std::size_t bytes) override { return inner_->export_dmabuf(base, bytes); }
 
-  /// Bytes allocated and not freed.
-  [[nodiscard]] std::uint64_t allocated_bytes() const;
-
  private:
   /// ok, or why a call that queues work fails; may make the stream late.
   [[nodiscard]] Status before_work(spi::StreamHandle stream);
@@ -105,19 +110,19 @@ class Device final : public spi::Device {
   const std::unique_ptr<spi::Device> inner_;
   const std::shared_ptr<Fate> fate_;
   const std::shared_ptr<Delays> delays_;
+  const std::shared_ptr<Ledger> ledger_;
   const DeviceModel model_;
   mutable std::mutex mutex_;  ///< Guards what follows.
   bool lost_ = false;
   std::set<spi::StreamHandle> failed_streams_;  ///< Since their last event.
   std::set<spi::EventHandle> failed_events_;
-  std::uint64_t allocated_bytes_ = 0;
 };
 
 /// Wraps each device of another driver; `models[i]` is the i-th one's, the last holds for those beyond.
 class Driver final : public spi::DeviceDriver {
  public:
   Driver(std::unique_ptr<spi::DeviceDriver> inner, std::shared_ptr<Fate> fate, spi::Executor& executor,
-         std::vector<DeviceModel> models);
+         std::shared_ptr<Ledger> ledger, std::vector<DeviceModel> models);
 
   [[nodiscard]] std::string_view family() const noexcept override { return inner_->family(); }
   [[nodiscard]] Result<int> count() override { return inner_->count(); }
@@ -128,6 +133,7 @@ class Driver final : public spi::DeviceDriver {
   const std::unique_ptr<spi::DeviceDriver> inner_;
   const std::shared_ptr<Fate> fate_;
   const std::shared_ptr<Delays> delays_;
+  const std::shared_ptr<Ledger> ledger_;
   const std::vector<DeviceModel> models_;
 };
 

@@ -10,7 +10,8 @@
 
 namespace gpuio::sim {
 
-bool FileSystem::misaligned(const OpenFile& open, std::uint64_t offset, const std::byte* memory, std::size_t bytes) const {
+bool FileSystem::misaligned(const OpenFile& open, std::uint64_t offset, const std::byte* memory,
+                            std::size_t bytes) const {
   if (!open.options.direct) return false;
   return ((offset | reinterpret_cast<std::uintptr_t>(memory) | bytes) & (disk_.direct_alignment - 1)) != 0;
 }
@@ -101,8 +102,8 @@ std::int64_t FileSystem::perform(const OpenFile& open, const spi::StorageOperati
 
 Status FileSystem::add(const std::string& path, std::span<const std::byte> contents) {
   const std::lock_guard lock(mutex_);
-  GPUIO_ASSIGN(std::shared_ptr<File> file, File::create(std::max<std::uint64_t>(disk_.file_bytes_max, contents.size()),
-                                                        next_inode_++));
+  GPUIO_ASSIGN(std::shared_ptr<File> file,
+               File::create(std::max<std::uint64_t>(disk_.file_bytes_max, contents.size()), next_inode_++));
   if (!contents.empty()) file->write(0, contents);
   file->flush();
   names_[path] = durable_names_[path] = std::move(file);

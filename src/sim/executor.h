@@ -10,9 +10,9 @@
 
 namespace gpuio::sim {
 
-/// One thread, a clock of its own, and chance in the place of a kernel's scheduler: runs posted tasks and polls machines
-/// that are due, one at a time, in an order that follows from the seed. Only waiting drives it. When nothing is ready,
-/// time jumps to the next moment at which something is.
+/// One thread, a clock of its own, and chance in the place of a kernel's scheduler: runs posted tasks and polls
+/// machines that are due, one at a time, in an order that follows from the seed. Only waiting drives it. When nothing
+/// is ready, time jumps to the next moment at which something is.
 ///
 /// Ends the process, with the seed, when somebody waits for what can never happen (nothing is posted, nothing is due),
 /// waits longer than `patience_ns`, or waits inside a poll. Thread safety: none but now_ns.

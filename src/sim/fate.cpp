@@ -13,12 +13,30 @@ struct FaultTraits {
 };
 
 constexpr std::array<FaultTraits, kFaults> kTraits{{
-    {"short_transfer", 0.2},      {"interrupted", 0.05},   {"again", 0.05},         {"io_error", 0.02},
-    {"bad_sector", 0.002},        {"no_space", 0.01},      {"slow", 0.02},          {"stuck", 0.004},
-    {"queue_full", 0.1},          {"cancel_ignored", 0.5}, {"flush_failed", 0.05},  {"lost_sector", 0.5},
-    {"torn_sector", 0.2},         {"evicted", 0.1},        {"not_told", 0.1},       {"open_failed", 0.05},
-    {"map_failed", 0.2},          {"allocation_failed", 0.1}, {"registration_failed", 0.1}, {"device_slow", 0.1},
-    {"device_stuck", 0.004},      {"device_rejected", 0.02},  {"device_failed", 0.02},      {"device_lost", 0.0002},
+    {"short_transfer", 0.2},
+    {"interrupted", 0.05},
+    {"again", 0.05},
+    {"io_error", 0.02},
+    {"bad_sector", 0.002},
+    {"no_space", 0.01},
+    {"slow", 0.02},
+    {"stuck", 0.004},
+    {"queue_full", 0.1},
+    {"cancel_ignored", 0.5},
+    {"flush_failed", 0.05},
+    {"lost_sector", 0.5},
+    {"torn_sector", 0.2},
+    {"evicted", 0.1},
+    {"not_told", 0.1},
+    {"open_failed", 0.05},
+    {"map_failed", 0.2},
+    {"allocation_failed", 0.1},
+    {"registration_failed", 0.1},
+    {"device_slow", 0.1},
+    {"device_stuck", 0.004},
+    {"device_rejected", 0.02},
+    {"device_failed", 0.02},
+    {"device_lost", 0.0002},
 }};
 
 const FaultTraits& traits(Fault fault) { return kTraits[static_cast<std::size_t>(fault)]; }
@@ -50,9 +68,7 @@ void Fate::set_plan(const FaultPlan& plan) {
   plan_ = plan;
 }
 
-void Fate::mix(std::uint64_t value) noexcept {
-  trace_ = (std::rotl(trace_, 23) ^ value) * 0x9e3779b97f4a7c15ULL;
-}
+void Fate::mix(std::uint64_t value) noexcept { trace_ = (std::rotl(trace_, 23) ^ value) * 0x9e3779b97f4a7c15ULL; }
 
 bool Fate::strikes(Fault fault) {
   const std::lock_guard lock(mutex_);

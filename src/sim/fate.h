@@ -13,30 +13,30 @@ namespace gpuio::sim {
 
 /// What can go wrong in a simulated machine. README.md says what each does.
 enum class Fault : std::uint8_t {
-  short_transfer,        ///< Fewer bytes than asked for, at any count.
-  interrupted,           ///< EINTR
-  again,                 ///< EAGAIN
-  io_error,              ///< EIO, once.
-  bad_sector,            ///< EIO from then on, until the sector is written.
-  no_space,              ///< ENOSPC
-  slow,                  ///< A hundred times the latency.
-  stuck,                 ///< No answer for longer than anybody waits.
-  queue_full,            ///< The queue takes fewer operations than given.
-  cancel_ignored,        ///< The operation ends when it wants.
-  flush_failed,          ///< EIO, and some of what was to be flushed never reaches the disk.
-  lost_sector,           ///< Unflushed and gone after a crash.
-  torn_sector,           ///< Unflushed and half old after a crash.
-  evicted,               ///< Pages leave memory between question and read.
-  not_told,              ///< Whether bytes are resident, or which version a file is.
-  open_failed,           ///< EMFILE
-  map_failed,            ///< ENOMEM
-  allocation_failed,     ///< Device memory.
+  short_transfer,     ///< Fewer bytes than asked for, at any count.
+  interrupted,        ///< EINTR
+  again,              ///< EAGAIN
+  io_error,           ///< EIO, once.
+  bad_sector,         ///< EIO from then on, until the sector is written.
+  no_space,           ///< ENOSPC
+  slow,               ///< A hundred times the latency.
+  stuck,              ///< No answer for longer than anybody waits.
+  queue_full,         ///< The queue takes fewer operations than given.
+  cancel_ignored,     ///< The operation ends when it wants.
+  flush_failed,       ///< EIO, and some of what was to be flushed never reaches the disk.
+  lost_sector,        ///< Unflushed and gone after a crash.
+  torn_sector,        ///< Unflushed and half old after a crash.
+  evicted,            ///< Pages leave memory between question and read.
+  not_told,           ///< Whether bytes are resident, or which version a file is.
+  open_failed,        ///< EMFILE
+  map_failed,         ///< ENOMEM
+  allocation_failed,  ///< Device memory.
   registration_failed,
-  device_slow,           ///< Work on a stream starts late.
-  device_stuck,          ///< ... much too late.
-  device_rejected,       ///< A call fails and queues nothing.
-  device_failed,         ///< Queued work does not happen; its event says so.
-  device_lost,           ///< From then on everything fails.
+  device_slow,      ///< Work on a stream starts late.
+  device_stuck,     ///< ... much too late.
+  device_rejected,  ///< A call fails and queues nothing.
+  device_failed,    ///< Queued work does not happen; its event says so.
+  device_lost,      ///< From then on everything fails.
   count
 };
 inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::count);
@@ -72,7 +72,9 @@ class Fate {
   /// Whether `fault` happens now; counts it if so.
   [[nodiscard]] bool strikes(Fault fault);
   [[nodiscard]] std::uint64_t uniform(std::uint64_t bound);  ///< In [0, bound); `bound` is not 0.
-  [[nodiscard]] std::uint64_t between(std::uint64_t least, std::uint64_t most) { return least + uniform(most - least + 1); }
+  [[nodiscard]] std::uint64_t between(std::uint64_t least, std::uint64_t most) {
+    return least + uniform(most - least + 1);
+  }
   [[nodiscard]] bool chance(double probability);
 
   void note(std::uint64_t event);  ///< Into the trace.

@@ -111,7 +111,8 @@ std::uint64_t File::resident(std::uint64_t offset, std::uint64_t length) const {
 
 std::uint64_t File::resident_from(std::uint64_t offset, std::uint64_t length) const {
   std::uint64_t at = offset;
-  while (at < offset + length && at < memory_.size() && resident_[at / kPageBytes]) at = (at / kPageBytes + 1) * kPageBytes;
+  while (at < offset + length && at < memory_.size() && resident_[at / kPageBytes])
+    at = (at / kPageBytes + 1) * kPageBytes;
   return std::min(at, offset + length) - std::min(offset, at);
 }
 

@@ -16,8 +16,9 @@
 
 namespace gpuio::sim {
 
-/// One file: what readers see, and what of it would survive a crash. Pages are in memory or not; sectors are on the disk,
-/// waiting to be, or lost. The bytes lie in a memory file, so that mappings of it are real ones. Thread safety: none.
+/// One file: what readers see, and what of it would survive a crash. Pages are in memory or not; sectors are on the
+/// disk, waiting to be, or lost. The bytes lie in a memory file, so that mappings of it are real ones. Thread safety:
+/// none.
 class File {
  public:
   static constexpr std::uint64_t kSectorBytes = 512;

@@ -19,17 +19,18 @@ namespace gpuio::sim {
 struct DiskModel {
   std::uint64_t latency_ns = 80'000;
   std::uint64_t bytes_per_second = 2'000'000'000;
-  std::uint64_t stuck_ns = 3'000'000'000;       ///< What "never" means.
-  std::uint64_t file_bytes_max = 4ULL << 20U;   ///< Capacity of each file; beyond it the disk is full.
-  std::uint32_t direct_alignment = 512;         ///< What O_DIRECT accepts; 0: no O_DIRECT.
-  std::uint32_t reported_alignment = 512;       ///< What it says it accepts; 0: says nothing.
+  std::uint64_t stuck_ns = 3'000'000'000;      ///< What "never" means.
+  std::uint64_t file_bytes_max = 4ULL << 20U;  ///< Capacity of each file; beyond it the disk is full.
+  std::uint32_t direct_alignment = 512;        ///< What O_DIRECT accepts; 0: no O_DIRECT.
+  std::uint32_t reported_alignment = 512;      ///< What it says it accepts; 0: says nothing.
   bool tells_residency = true;
   bool knows_no_wait = true;
-  bool is_memory = false;                       ///< As tmpfs: no disk below.
+  bool is_memory = false;  ///< As tmpfs: no disk below.
 };
 
 /// Files in memory behind spi::FileSystem, with a disk that loses what was not flushed when the power goes. Synchronous
-/// calls take time through `pass_time`: the simulator moves its clock, a real Context sleeps. Thread safety: all members.
+/// calls take time through `pass_time`: the simulator moves its clock, a real Context sleeps. Thread safety: all
+/// members.
 class FileSystem final : public spi::FileSystem {
  public:
   struct OpenFile {
@@ -88,7 +89,8 @@ class FileSystem final : public spi::FileSystem {
   [[nodiscard]] bool step();
   void change(const NameChange& change);
   static void apply(const NameChange& change, Names& names);
-  [[nodiscard]] bool misaligned(const OpenFile& open, std::uint64_t offset, const std::byte* memory, std::size_t bytes) const;
+  [[nodiscard]] bool misaligned(const OpenFile& open, std::uint64_t offset, const std::byte* memory,
+                                std::size_t bytes) const;
   [[nodiscard]] int refusal(const OpenFile& open, std::uint64_t offset, const std::byte* memory, std::size_t bytes);
   [[nodiscard]] std::size_t shorten(const OpenFile& open, std::size_t bytes);
   [[nodiscard]] std::int64_t read_bytes(const OpenFile& open, std::uint64_t offset, std::span<std::byte> memory);

@@ -13,7 +13,8 @@ std::size_t Queue::submit(std::span<const spi::StorageOperation> operations) {
   const std::uint64_t now = clock_.now_ns();
   for (const spi::StorageOperation& operation : operations) {
     // The channel takes one operation's bytes after the other's; their latencies overlap.
-    busy_until_ns_ = std::max(busy_until_ns_, now) + operation.bytes * 1'000'000'000ULL / files_->disk().bytes_per_second;
+    busy_until_ns_ =
+        std::max(busy_until_ns_, now) + operation.bytes * 1'000'000'000ULL / files_->disk().bytes_per_second;
     std::uint64_t due_ns = busy_until_ns_ + files_->duration_ns(0);
     if (fate_->strikes(Fault::stuck)) due_ns += files_->disk().stuck_ns;
     pending_.push_back({operation, files_->find(operation.file), due_ns, false});

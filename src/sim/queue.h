@@ -10,8 +10,8 @@
 
 namespace gpuio::sim {
 
-/// A storage queue over a simulated disk: operations take time, overtake each other, and touch their memory at the moment
-/// they complete and not before, which is when it hurts most. Thread safety: as spi::StorageQueue.
+/// A storage queue over a simulated disk: operations take time, overtake each other, and touch their memory at the
+/// moment they complete and not before, which is when it hurts most. Thread safety: as spi::StorageQueue.
 class Queue final : public spi::StorageQueue {
  public:
   Queue(std::shared_ptr<Fate> fate, std::shared_ptr<FileSystem> files, base::Clock& clock)

@@ -27,14 +27,22 @@ std::uint64_t draw_piece(base::Random& random, std::uint64_t length, std::uint64
 
 void Workload::act() {
   switch (random_.uniform(24)) {
-    case 0: return flush();
-    case 1: return cancel_one();
-    case 2: return drop_one();
-    case 3: return disturb();
-    case 4: return start_copy();
-    case 5: return start_batch();
-    case 6: return random_.chance(0.2) ? replace() : disturb();
-    default: return start_transfer();
+    case 0:
+      return flush();
+    case 1:
+      return cancel_one();
+    case 2:
+      return drop_one();
+    case 3:
+      return disturb();
+    case 4:
+      return start_copy();
+    case 5:
+      return start_batch();
+    case 6:
+      return random_.chance(0.2) ? replace() : disturb();
+    default:
+      return start_transfer();
   }
 }
 
@@ -94,7 +102,8 @@ Workload::Drawn Workload::draw_placement(std::uint64_t bytes) {
   const std::uint64_t piece_max = draw_piece(random_, bytes, 20);
   std::uint64_t at = random_.uniform(100);
   for (std::uint64_t placed = 0; placed < bytes;) {
-    const std::uint64_t length = std::min(std::max<std::uint64_t>(piece_max / 2, 1) + random_.uniform(piece_max), bytes - placed);
+    const std::uint64_t length =
+        std::min(std::max<std::uint64_t>(piece_max / 2, 1) + random_.uniform(piece_max), bytes - placed);
     drawn.extents.push_back({at, length});
     placed += length;
     at += length + random_.uniform(64);
@@ -213,9 +222,8 @@ void Workload::start_batch() {
       continue;
     }
     const TransferOptions options = draw_options(*pending);
-    Result<Request> request = kind == Kind::write
-                                  ? batch.write(pending->file->store, extents.layout, slice, options)
-                                  : batch.read(pending->file->store, extents.layout, slice, options);
+    Result<Request> request = kind == Kind::write ? batch.write(pending->file->store, extents.layout, slice, options)
+                                                  : batch.read(pending->file->store, extents.layout, slice, options);
     if (!request) {
       give_up(*pending, request.error());
     } else {
@@ -241,14 +249,16 @@ void Workload::start_copy() {
   pending.source_lock = draw_range(size);
   pending.memory_lock = {random_.uniform(size - pending.source_lock.length + 1), pending.source_lock.length};
   if (!pending.source->locks.try_lock(pending.source_lock, false)) return;
-  if (!pending.memory->locks.try_lock(pending.memory_lock, true)) return pending.source->locks.unlock(pending.source_lock);
+  if (!pending.memory->locks.try_lock(pending.memory_lock, true))
+    return pending.source->locks.unlock(pending.source_lock);
   const auto bytes = pending.source_lock.length;
   const std::byte* const from = pending.source->buffer.data() + pending.source_lock.offset;
   pending.data.assign(from, from + bytes);
   pending.moves.push_back({0, pending.memory_lock.offset, bytes});
   TransferOptions options = draw_options(pending);
-  Result<Request> request = world_.context->copy(pending.source->buffer.slice(pending.source_lock.offset, bytes).value(),
-                                                 pending.memory->buffer.slice(pending.memory_lock.offset, bytes).value(), options);
+  Result<Request> request =
+      world_.context->copy(pending.source->buffer.slice(pending.source_lock.offset, bytes).value(),
+                           pending.memory->buffer.slice(pending.memory_lock.offset, bytes).value(), options);
   if (!request) return give_up(pending, request.error());
   watch(std::move(pending), *std::move(request));
 }
@@ -273,7 +283,8 @@ void Workload::flush() {
     return;
   }
   check_honest(status, "flush");
-  if (file.poisoned && status.code() != Code::poisoned) fail("the second flush after a failed one: " + status.to_string());
+  if (file.poisoned && status.code() != Code::poisoned)
+    fail("the second flush after a failed one: " + status.to_string());
   file.poisoned = file.doubtful = true;
 }
 

@@ -20,7 +20,8 @@ void ModelBytes::carve(std::uint64_t offset, std::uint64_t length) {
       continue;
     }
     if (maybe.offset < offset) {
-      kept.push_back({maybe.offset, {maybe.bytes.begin(), maybe.bytes.begin() + static_cast<long>(offset - maybe.offset)}});
+      kept.push_back(
+          {maybe.offset, {maybe.bytes.begin(), maybe.bytes.begin() + static_cast<long>(offset - maybe.offset)}});
     }
     if (maybe_end > end) {
       kept.push_back({end, {maybe.bytes.begin() + static_cast<long>(end - maybe.offset), maybe.bytes.end()}});
@@ -65,7 +66,8 @@ std::optional<std::uint64_t> ModelBytes::mismatch(std::uint64_t offset, std::spa
   };
   for (std::size_t at = 0; at < seen.size();) {
     const auto begin = bytes_.begin() + static_cast<long>(offset);
-    const auto [wrong, _] = std::mismatch(seen.begin() + static_cast<long>(at), seen.end(), begin + static_cast<long>(at));
+    const auto [wrong, _] =
+        std::mismatch(seen.begin() + static_cast<long>(at), seen.end(), begin + static_cast<long>(at));
     if (wrong == seen.end()) break;
     at = static_cast<std::size_t>(wrong - seen.begin());
     if (!possible(offset + at, *wrong)) return offset + at;
@@ -81,7 +83,9 @@ std::optional<std::uint64_t> ModelBytes::settle(std::uint64_t offset, std::span<
 }
 
 bool RangeLocks::try_lock(const Extent& range, bool exclusive) {
-  const auto excludes = [&](const Held& held) { return (exclusive || held.exclusive) && intersects(held.range, range); };
+  const auto excludes = [&](const Held& held) {
+    return (exclusive || held.exclusive) && intersects(held.range, range);
+  };
   if (std::ranges::any_of(held_, excludes)) return false;
   held_.push_back({range, exclusive});
   return true;

@@ -16,14 +16,15 @@ bool is_given_up(const Status& status) {
 
 }  // namespace
 
-Workload::Workload(std::uint64_t seed)
-    : seed_(seed), random_(seed ^ 0x5eed), world_(WorldOptions::draw(seed)) {}
+Workload::Workload(std::uint64_t seed) : seed_(seed), random_(seed ^ 0x5eed), world_(WorldOptions::draw(seed)) {}
 
 std::string Workload::Pending::describe() const {
   std::string text = memory->device.name().data();
   text += " at " + std::to_string(memory_lock.offset) + "+" + std::to_string(memory_lock.length);
-  if (file != nullptr) text += " of " + file->path + " at " + std::to_string(file_lock.offset) + "+" + std::to_string(file_lock.length);
-  text += ", kind " + std::to_string(static_cast<int>(kind)) + ", deadline " + std::to_string(deadline_ns) + ", reported " + std::to_string(report->at_ns);
+  if (file != nullptr)
+    text += " of " + file->path + " at " + std::to_string(file_lock.offset) + "+" + std::to_string(file_lock.length);
+  text += ", kind " + std::to_string(static_cast<int>(kind)) + ", deadline " + std::to_string(deadline_ns) +
+          ", reported " + std::to_string(report->at_ns);
   text += ", " + std::to_string(moves.size()) + " moves, " + report->status.to_string() + "\n";
   return text + (request ? request.explain() : report->explanation);
 }
@@ -60,14 +61,16 @@ void Workload::set_up() {
     for (std::byte& byte : contents) byte = static_cast<std::byte>(random_.next() >> 56U);
     throw_if_failed(world_.files->add(file->path, contents));
     file->model = file->durable = ModelBytes(std::move(contents));
-    file->store = world_.context->open("sim://" + file->path, {.mode = file->victim ? OpenMode::read : OpenMode::write}).value();
+    file->store =
+        world_.context->open("sim://" + file->path, {.mode = file->victim ? OpenMode::read : OpenMode::write}).value();
     files_.push_back(std::move(file));
   }
   throw_if_failed(world_.files->add("/replaced", {}));
   for (const std::string& name : world_.context->device_names()) {
     for (const RegionKind kind : {RegionKind::device, RegionKind::pinned}) {
       const Device device = world_.context->device(name).value();
-      auto memory = std::make_unique<Memory>(Memory{device, device.allocate(kBufferBytes, {.kind = kind}).value(), {}, {}, {}});
+      auto memory =
+          std::make_unique<Memory>(Memory{device, device.allocate(kBufferBytes, {.kind = kind}).value(), {}, {}, {}});
       std::fill_n(memory->buffer.data(), kBufferBytes, std::byte{0x5a});
       memory->model = ModelBytes(std::vector<std::byte>(kBufferBytes, std::byte{0x5a}));
       memory->streams.push_back(device.create_stream().value());
@@ -99,7 +102,8 @@ void Workload::collect(bool at_leisure) {
   for (std::size_t i = 0; i < pending_.size();) {
     Pending& pending = pending_[i];
     const bool done = pending.report->done;
-    if (!done && world_.executor->clock().now_ns() > pending.late_ns()) fail("a deadline passed without a report: " + pending.describe());
+    if (!done && world_.executor->clock().now_ns() > pending.late_ns())
+      fail("a deadline passed without a report: " + pending.describe());
     if (!done && pending.passed) {
       const Result<bool> passed = pending.passed->finished();
       if (passed && *passed) fail("its stream went on before the request was done");
@@ -133,9 +137,12 @@ void Workload::settle(Pending& pending) {
   if (!status.ok() && !(pending.file != nullptr && pending.file->victim)) check_honest(status, "a request");
   if (pending.report->at_ns > pending.late_ns()) fail("reported long after its deadline: " + pending.describe());
   switch (pending.kind) {
-    case Kind::read: return settle_read(pending, status);
-    case Kind::write: return settle_write(pending, status);
-    case Kind::copy: return settle_copy(pending, status);
+    case Kind::read:
+      return settle_read(pending, status);
+    case Kind::write:
+      return settle_write(pending, status);
+    case Kind::copy:
+      return settle_copy(pending, status);
   }
 }
 
@@ -153,8 +160,7 @@ void Workload::settle_read(Pending& pending, const Status& status) {
     const std::span seen(pending.memory->buffer.data() + move.memory_offset, move.bytes);
     if (const auto wrong = pending.file->model.settle(move.store_offset, seen)) {
       fail("a read brings a wrong byte of " + pending.file->path + " at " + std::to_string(*wrong) + ", extent " +
-           std::to_string(move.store_offset) + "+" + std::to_string(move.bytes) + "\n" +
-           pending.describe());
+           std::to_string(move.store_offset) + "+" + std::to_string(move.bytes) + "\n" + pending.describe());
     }
     pending.memory->model.set(move.memory_offset, seen);
   }
@@ -214,7 +220,8 @@ void Workload::verify() {
     const std::vector<std::byte> seen = world_.files->contents(file->path);
     if (file->victim) continue;
     if (seen.size() != file->model.size()) fail(file->path + " has another length");
-    if (const auto wrong = file->model.settle(0, seen)) fail(file->path + " holds a wrong byte at " + std::to_string(*wrong));
+    if (const auto wrong = file->model.settle(0, seen))
+      fail(file->path + " holds a wrong byte at " + std::to_string(*wrong));
   }
 }
 

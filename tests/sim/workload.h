@@ -14,8 +14,8 @@
 namespace gpuio::tests {
 
 struct WorkloadResult {
-  std::string problem;       ///< Empty if all was well.
-  std::uint64_t trace = 0;   ///< Equal for two runs of one seed.
+  std::string problem;      ///< Empty if all was well.
+  std::uint64_t trace = 0;  ///< Equal for two runs of one seed.
   std::uint64_t faults = 0;
   std::uint64_t requests = 0;
   std::uint64_t failed_requests = 0;
@@ -23,9 +23,9 @@ struct WorkloadResult {
 
 /// Random calls of the public API on a simulated machine, against a plain model of every byte.
 ///
-/// What must hold at any time: a request that reports ok did what it says; one that does not names parts, and the others
-/// are done; what nobody asked for is untouched; every deadline is kept; everything ends; nothing is left; and what was
-/// flushed survives a power cut.
+/// What must hold at any time: a request that reports ok did what it says; one that does not names parts, and the
+/// others are done; what nobody asked for is untouched; every deadline is kept; everything ends; nothing is left; and
+/// what was flushed survives a power cut.
 class Workload {
  public:
   explicit Workload(std::uint64_t seed);
@@ -40,7 +40,7 @@ class Workload {
     RangeLocks locks;
     bool poisoned = false;  ///< A flush failed: so must all that follow.
     bool doubtful = false;  ///< ... or may have: what survives a power cut is not known.
-    bool victim = false;  ///< Another process cuts it.
+    bool victim = false;    ///< Another process cuts it.
   };
   struct Memory {
     Device device;
@@ -62,18 +62,18 @@ class Workload {
     Kind kind = Kind::read;
     Request request;
     File* file = nullptr;
-    Memory* memory = nullptr;      ///< Copies: the destination.
-    Memory* source = nullptr;      ///< Copies.
-    std::vector<Move> moves;       ///< Memory offsets are the buffer's.
-    std::vector<std::byte> data;   ///< Writes and copies: what goes, in the order of `moves`.
+    Memory* memory = nullptr;     ///< Copies: the destination.
+    Memory* source = nullptr;     ///< Copies.
+    std::vector<Move> moves;      ///< Memory offsets are the buffer's.
+    std::vector<std::byte> data;  ///< Writes and copies: what goes, in the order of `moves`.
     Extent file_lock;
     Extent memory_lock;
     Extent source_lock;
     bool durable = false;
     std::uint64_t deadline_ns = kNoDeadline;
     std::shared_ptr<Report> report;
-    std::optional<Event> passed;   ///< On its stream, behind it.
-    bool settled = false;          ///< Waits for the quarantine only.
+    std::optional<Event> passed;  ///< On its stream, behind it.
+    bool settled = false;         ///< Waits for the quarantine only.
 
     /// When it should have reported, whatever happened.
     [[nodiscard]] std::uint64_t late_ns() const noexcept {

@@ -25,8 +25,8 @@ struct WorldOptions {
   static WorldOptions draw(std::uint64_t seed);
 };
 
-/// The library on a simulated machine: host devices behind faults, the local engine over a simulated disk (`sim://`), one
-/// thread. Faults strike once `fate->set_plan` says so.
+/// The library on a simulated machine: host devices behind faults, the local engine over a simulated disk (`sim://`),
+/// one thread. Faults strike once `fate->set_plan` says so.
 class World {
  public:
   explicit World(const WorldOptions& options);

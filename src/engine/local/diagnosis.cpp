@@ -82,8 +82,8 @@ Finding about_direct(const std::string& folder) {
     const std::uint32_t alignment = attributes ? DirectAlignment(*attributes).offset() : 0;
     return {Level::ok, subject, fmt::format("{}: works, aligned to {}", system, alignment), ""};
   }
-  return {Level::warning, subject, fmt::format("{}: refused ({}); cold data goes through the page cache", system,
-                                               std::strerror(error)),
+  return {Level::warning, subject,
+          fmt::format("{}: refused ({}); cold data goes through the page cache", system, std::strerror(error)),
           "use a file system with direct I/O (ext4, xfs, btrfs)"};
 }
 

@@ -69,7 +69,8 @@ Status describe_failure(const Job& job, const Piece& piece, Step step, std::int6
   } else {
     status = Status::from_errno(result < 0 ? static_cast<int>(-result) : EIO, writing ? "write failed" : "read failed");
   }
-  status.with("store", job.file().path()).with("offset", piece.offset)
+  status.with("store", job.file().path())
+      .with("offset", piece.offset)
       .with("length", step == Step::end_of_file ? piece.required : piece.bytes);
   if (step == Step::end_of_file || piece.reached != 0) status.with("got", piece.reached);
   status.with("way", way);

@@ -35,7 +35,7 @@ std::string_view LocalStore::engine() const noexcept { return engine_.name(); }
 std::string LocalStore::explain() const {
   if (in_memory()) return fmt::format("pool threads; {}: always in memory", file_.attributes().file_system);
   const DirectAlignment& alignment = file_.alignment();
-  const std::string direct = alignment.usable() ? fmt::format("O_DIRECT aligned to {}", alignment.offset())
+  const std::string direct = alignment.usable()   ? fmt::format("O_DIRECT aligned to {}", alignment.offset())
                              : no_direct_.empty() ? std::string("no O_DIRECT: rejected in use")
                                                   : fmt::format("no O_DIRECT: {}", no_direct_);
   return fmt::format("{}; {}; {}", engine_.queue_text(), direct, file_.attributes().file_system);

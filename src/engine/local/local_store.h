@@ -62,9 +62,9 @@ class LocalStore final : public spi::Store {
   DirectUse direct_use_;
   bool writable_;
   std::mutex commit_mutex_;
-  std::string target_;              // guarded by commit_mutex_; empty once it is in place
+  std::string target_;               // guarded by commit_mutex_; empty once it is in place
   std::atomic<bool> no_wait_{true};  // RWF_NOWAIT works here
-  bool queued_ = false;             // the storage queue has seen the handles
+  bool queued_ = false;              // the storage queue has seen the handles
 };
 
 }  // namespace gpuio::local

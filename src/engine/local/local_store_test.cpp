@@ -315,7 +315,7 @@ TEST_F(LocalStoreTest, ReplaceShowsTheNewContentsOnlyAfterCommitAndKeepsPermissi
     EXPECT_TRUE(store->commit().ok()) << "a second commit is a flush";
   }
   EXPECT_EQ(testing::read_file(path), contents);
-  struct stat found {};
+  struct stat found{};
   ASSERT_EQ(stat(path.c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777, 0640U);
   const std::string others = "test -z \"$(ls -A " + folder_->path() + " | grep -v '^replaced$')\"";

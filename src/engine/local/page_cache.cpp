@@ -28,9 +28,7 @@ struct Cachestat {
   std::uint64_t recently_evicted;
 };
 
-std::uint64_t clip(std::uint64_t pages, std::uint64_t length) {
-  return std::min(pages * kPageBytes, length);
-}
+std::uint64_t clip(std::uint64_t pages, std::uint64_t length) { return std::min(pages * kPageBytes, length); }
 
 std::optional<std::uint64_t> ask_cachestat(int file, std::uint64_t offset, std::uint64_t length) {
   CachestatRange range{offset, length};
@@ -78,9 +76,12 @@ Method method() {
 
 std::string_view to_string(Method method) noexcept {
   switch (method) {
-    case Method::cachestat: return "cachestat";
-    case Method::mincore: return "mincore";
-    case Method::none: break;
+    case Method::cachestat:
+      return "cachestat";
+    case Method::mincore:
+      return "mincore";
+    case Method::none:
+      break;
   }
   return "none";
 }
@@ -88,9 +89,12 @@ std::string_view to_string(Method method) noexcept {
 std::optional<std::uint64_t> resident(int file, std::uint64_t offset, std::uint64_t length) {
   if (length == 0) return 0;
   switch (method()) {
-    case Method::cachestat: return ask_cachestat(file, offset, length);
-    case Method::mincore: return ask_mincore(file, offset, length);
-    case Method::none: break;
+    case Method::cachestat:
+      return ask_cachestat(file, offset, length);
+    case Method::mincore:
+      return ask_mincore(file, offset, length);
+    case Method::none:
+      break;
   }
   return std::nullopt;
 }

@@ -15,11 +15,11 @@ struct Piece {
   std::uint64_t offset = 0;
   std::byte* memory = nullptr;
   std::uint32_t bytes = 0;
-  std::uint32_t required = 0;   ///< Reads: fewer than this at the end of the store is a failure. Writes: all.
-  std::uint32_t segment = 0;    ///< Its segment's position in the run.
-  std::uint32_t done = 0;       ///< Where the next call starts.
-  std::uint32_t reached = 0;    ///< Bytes that are there: more than `done` where an aligned call starts further back.
-  std::uint32_t attempts = 0;   ///< Refused in a row.
+  std::uint32_t required = 0;  ///< Reads: fewer than this at the end of the store is a failure. Writes: all.
+  std::uint32_t segment = 0;   ///< Its segment's position in the run.
+  std::uint32_t done = 0;      ///< Where the next call starts.
+  std::uint32_t reached = 0;   ///< Bytes that are there: more than `done` where an aligned call starts further back.
+  std::uint32_t attempts = 0;  ///< Refused in a row.
 
   [[nodiscard]] std::uint64_t next_offset() const noexcept { return offset + done; }
   [[nodiscard]] std::span<std::byte> rest() const noexcept { return {memory + done, bytes - done}; }

@@ -25,7 +25,8 @@ PoolMover::PoolMover(spi::Executor& executor, spi::FileSystem& files, std::uint3
       tasks_max_(std::clamp(executor.workers(), 1U, tasks_max == 0 ? kTasksUseful : tasks_max)) {}
 
 std::size_t PoolMover::tasks_for(const spi::Run& run, const StoreFile& file) const {
-  // A file's writers exclude each other in the kernel: a second one would only spin. Not so in memory, see MemoryWriter.
+  // A file's writers exclude each other in the kernel: a second one would only spin. Not so in memory, see
+  // MemoryWriter.
   if (run.kind == spi::RunKind::write && !file.attributes().is_memory) return 1;
   std::uint64_t bytes = 0;
   for (const spi::Segment& segment : run.segments) bytes += segment.bytes;
@@ -80,8 +81,8 @@ void PoolMover::move(PoolJob& job, Piece& piece) {
   StoreFile& file = job.file();
   const bool writing = job.run().kind == spi::RunKind::write;
   for (;;) {
-    const std::int64_t result = writing ? write(file, piece)
-                                        : files_.read(file.buffered(), piece.next_offset(), piece.rest(), false);
+    const std::int64_t result =
+        writing ? write(file, piece) : files_.read(file.buffered(), piece.next_offset(), piece.rest(), false);
     switch (const Step step = advance(piece, job.run().kind, result, 1)) {
       case Step::done:
         if (writing) file.grow_to(piece.offset + piece.bytes);

@@ -6,8 +6,8 @@
 #include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -32,13 +32,20 @@ struct KnownFileSystem {
   const char* name;
 };
 constexpr std::array kKnownFileSystems{
-    KnownFileSystem{EXT4_SUPER_MAGIC, "ext4"},   KnownFileSystem{XFS_SUPER_MAGIC, "xfs"},
-    KnownFileSystem{BTRFS_SUPER_MAGIC, "btrfs"}, KnownFileSystem{F2FS_SUPER_MAGIC, "f2fs"},
-    KnownFileSystem{TMPFS_MAGIC, "tmpfs"},       KnownFileSystem{RAMFS_MAGIC, "ramfs"},
-    KnownFileSystem{HUGETLBFS_MAGIC, "hugetlbfs"}, KnownFileSystem{OVERLAYFS_SUPER_MAGIC, "overlayfs"},
-    KnownFileSystem{NFS_SUPER_MAGIC, "nfs"},     KnownFileSystem{FUSE_SUPER_MAGIC, "fuse"},
-    KnownFileSystem{0x2fc12fc1, "zfs"},          KnownFileSystem{0x0bd00bd0, "lustre"},
-    KnownFileSystem{PROC_SUPER_MAGIC, "proc"},   KnownFileSystem{SYSFS_MAGIC, "sysfs"},
+    KnownFileSystem{EXT4_SUPER_MAGIC, "ext4"},
+    KnownFileSystem{XFS_SUPER_MAGIC, "xfs"},
+    KnownFileSystem{BTRFS_SUPER_MAGIC, "btrfs"},
+    KnownFileSystem{F2FS_SUPER_MAGIC, "f2fs"},
+    KnownFileSystem{TMPFS_MAGIC, "tmpfs"},
+    KnownFileSystem{RAMFS_MAGIC, "ramfs"},
+    KnownFileSystem{HUGETLBFS_MAGIC, "hugetlbfs"},
+    KnownFileSystem{OVERLAYFS_SUPER_MAGIC, "overlayfs"},
+    KnownFileSystem{NFS_SUPER_MAGIC, "nfs"},
+    KnownFileSystem{FUSE_SUPER_MAGIC, "fuse"},
+    KnownFileSystem{0x2fc12fc1, "zfs"},
+    KnownFileSystem{0x0bd00bd0, "lustre"},
+    KnownFileSystem{PROC_SUPER_MAGIC, "proc"},
+    KnownFileSystem{SYSFS_MAGIC, "sysfs"},
 };
 
 std::string name_of(std::uint32_t magic) {
@@ -63,8 +70,8 @@ std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
 std::uint64_t version_of(const struct statx& stat) {
   timespec now{};
   clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  const std::uint64_t now_ns = static_cast<std::uint64_t>(now.tv_sec) * kNsPerSecond +
-                               static_cast<std::uint64_t>(now.tv_nsec);
+  const std::uint64_t now_ns =
+      static_cast<std::uint64_t>(now.tv_sec) * kNsPerSecond + static_cast<std::uint64_t>(now.tv_nsec);
   if (nanoseconds(stat.stx_ctime) + kTimestampGrainNs > now_ns) return 0;
   std::uint64_t hash = 1;
   hash = mix(hash, makedev(stat.stx_dev_major, stat.stx_dev_minor));
@@ -115,11 +122,11 @@ class PosixFileSystem final : public spi::FileSystem {
   }
 
   Result<spi::FileAttributes> attributes(spi::FileHandle file) override {
-    struct statx stat {};
+    struct statx stat{};
     if (statx(file, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_DIOALIGN, &stat) != 0) {
       return Status::from_errno(errno, "can't read the file's attributes");
     }
-    struct statfs system {};
+    struct statfs system{};
     if (fstatfs(file, &system) != 0) return Status::from_errno(errno, "can't ask for the file system");
     spi::FileAttributes attributes;
     attributes.size_bytes = stat.stx_size;
@@ -134,8 +141,8 @@ class PosixFileSystem final : public spi::FileSystem {
     attributes.is_block_device = S_ISBLK(stat.stx_mode);
     const auto magic = static_cast<std::uint32_t>(system.f_type);
     // A device file lies on devtmpfs, the bytes behind it don't.
-    attributes.is_memory = attributes.is_regular && (magic == TMPFS_MAGIC || magic == RAMFS_MAGIC ||
-                                                     magic == HUGETLBFS_MAGIC);
+    attributes.is_memory =
+        attributes.is_regular && (magic == TMPFS_MAGIC || magic == RAMFS_MAGIC || magic == HUGETLBFS_MAGIC);
     attributes.file_system = attributes.is_block_device ? "block device" : name_of(magic);
     attributes.version = version_of(stat);
     if (attributes.is_block_device) {
@@ -185,7 +192,7 @@ class PosixFileSystem final : public spi::FileSystem {
   void unmap(std::byte* base, std::uint64_t length) override { munmap(base, length); }
 
   Status rename(const std::string& from, const std::string& to) override {
-    struct stat old {};
+    struct stat old{};
     if (stat(to.c_str(), &old) == 0 && chmod(from.c_str(), old.st_mode & 07777) != 0) {
       return Status::from_errno(errno, "can't take over the permissions").with("path", to);
     }

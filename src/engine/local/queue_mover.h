@@ -64,12 +64,12 @@ class QueueMover {
   std::string direct_name_;
   std::string buffered_name_;
   JobPool<QueueJob> jobs_;
-  JobList urgent_;    // with pieces left to cut
+  JobList urgent_;  // with pieces left to cut
   JobList ordinary_;
   std::vector<Slot> slots_;
   std::vector<SlotIndex> free_;
-  std::vector<SlotIndex> ready_;    // to be submitted, in this order
-  std::vector<SlotIndex> delayed_;  // wait for their ready_ns
+  std::vector<SlotIndex> ready_;                   // to be submitted, in this order
+  std::vector<SlotIndex> delayed_;                 // wait for their ready_ns
   std::vector<spi::StorageOperation> operations_;  // scratch
   std::size_t in_flight_ = 0;
   bool cancel_asked_ = false;

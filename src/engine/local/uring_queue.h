@@ -9,8 +9,8 @@
 namespace gpuio::local {
 
 struct UringOptions {
-  std::uint32_t depth = 0;       ///< Operations in flight at most.
-  bool single_thread = true;     ///< The same thread polls for ever; false: a different one may each time.
+  std::uint32_t depth = 0;    ///< Operations in flight at most.
+  bool single_thread = true;  ///< The same thread polls for ever; false: a different one may each time.
 };
 
 /// A storage queue over io_uring, with registered buffers and files where the kernel lets us. Fails where any step of
