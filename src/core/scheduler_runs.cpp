@@ -199,7 +199,6 @@ void Scheduler::moved(RunState& run, const Status& status, std::uint64_t now) {
   if (run.lent) {
     const Piece& piece = run.pieces.front();
     if (Status lent = run.store->check_lent(piece.store_offset, piece.bytes); !lent.ok()) fail_all(run, lent);
-    executor_.post(*new ReturnLoanTask(std::exchange(run.lent, Lent())));
   }
   complete(run, now);
 }
@@ -244,6 +243,7 @@ void Scheduler::complete(RunState& run, std::uint64_t now) {
     run.ring->release(run.slab);
     run.slab = nullptr;
   }
+  if (run.lent) executor_.post(*new ReturnLoanTask(std::exchange(run.lent, Lent())));
   for (Piece& piece : run.pieces) {
     if (piece.request == nullptr) continue;
     RequestState& request = *piece.request;
