@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gpu/gpu_rig.h"
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <vector>
@@ -75,13 +76,15 @@ void GpuRig::verify() const {
 void GpuRig::add_budgets(Samples& samples) const {
   const Statistics statistics = io_.statistics();
   const Settings settings = io_.settings();
-  const auto number = [](std::uint64_t bytes) { return static_cast<double>(bytes); };
-  samples.add(
-      "budgets", 0,
-      {{"pinned_bytes_max", number(statistics.pinned_bytes_max)},
-       {"pinned_of_budget", number(statistics.pinned_bytes_max) / number(settings.values().memory_pinned_budget_bytes)},
-       {"registered_over_budget_bytes",
-        number(statistics.registered_bytes) - number(settings.values().memory_registered_budget_bytes)}});
+  const double pinned_budget = static_cast<double>(settings.values().memory_pinned_budget_bytes);
+  const std::uint64_t registered_budget = settings.values().memory_registered_budget_bytes;
+  const std::uint64_t over = statistics.registered_bytes - std::min(statistics.registered_bytes, registered_budget);
+  const double pinned = static_cast<double>(statistics.pinned_bytes_max);
+  samples.add("budgets", 0,
+              {{"pinned_bytes_max", pinned},
+               {"pinned_of_budget", pinned / pinned_budget},
+               {"registered_bytes", static_cast<double>(statistics.registered_bytes)},
+               {"registered_over_budget_bytes", static_cast<double>(over)}});
 }
 
 }  // namespace gpuio::bench

@@ -94,7 +94,8 @@ void load_cold(const Options& options, Samples& samples) {
     evict(path);
     return timed([&](Sample& sample) {
       const Layout part = Layout::contiguous(part_of(rig.file(), pair), kPartBytes);
-      throw_if_failed(rig.io().read(rig.file(), part, rig.memory().slice(0, kPartBytes).value()).value().wait());
+      const Slice target = rig.memory().slice(0, kPartBytes).value();
+      throw_if_failed(rig.io().read(rig.file(), part, target, {.cache = CacheUse::direct}).value().wait());
       sample.bytes = kPartBytes;
       sample.operations = 1;
     });
