@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random calls on simulated machines; each failure names the seed that replays it.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <functional>
+#include <numeric>
 
 #include "workload.h"
 
@@ -10,6 +14,10 @@ namespace gpuio::tests {
 namespace {
 
 constexpr unsigned kActions = 300;
+
+/// So many seeds meet every fault there is, and so many in all.
+constexpr std::uint64_t kSeedsThatMeetAll = 150;
+constexpr std::uint64_t kFaultsMin = 100'000;
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* const text = std::getenv(name);
@@ -23,21 +31,24 @@ WorkloadResult run_seed(std::uint64_t seed) {
 
 TEST(Simulation, RandomCallsUnderFaultsNeverGiveAWrongByteHangOrLeak) {
   const std::uint64_t first = from_environment("GPUIO_SIM_SEED", 1);
-  const std::uint64_t count = from_environment("GPUIO_SIM_SEEDS", 300);
-  std::uint64_t faults = 0;
+  const std::uint64_t count = from_environment("GPUIO_SIM_SEEDS", GPUIO_SIM_SEEDS_DEFAULT);
+  std::array<std::uint64_t, sim::kFaults> faults{};
   std::uint64_t requests = 0;
   std::uint64_t failed = 0;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     const WorkloadResult result = run_seed(seed);
     ASSERT_EQ(result.problem, "") << "replay with GPUIO_SIM_SEED=" << seed << " GPUIO_SIM_SEEDS=1";
-    faults += result.faults;
+    std::ranges::transform(faults, result.faults, faults.begin(), std::plus());
     requests += result.requests;
     failed += result.failed_requests;
   }
-  RecordProperty("faults", std::to_string(faults));
-  std::printf("%llu seeds, %llu requests, %llu of them failed, %llu faults\n", static_cast<unsigned long long>(count),
-              static_cast<unsigned long long>(requests), static_cast<unsigned long long>(failed),
-              static_cast<unsigned long long>(faults));
+  const std::uint64_t all = std::accumulate(faults.begin(), faults.end(), std::uint64_t{0});
+  fmt::print("{} seeds, {} requests, {} of them failed, {} faults\n", count, requests, failed, all);
+  for (std::size_t i = 0; i < sim::kFaults; ++i) {
+    fmt::print("  {}: {}\n", to_string(static_cast<sim::Fault>(i)), faults[i]);
+    EXPECT_TRUE(faults[i] > 0 || count < kSeedsThatMeetAll) << to_string(static_cast<sim::Fault>(i)) << " never struck";
+  }
+  EXPECT_TRUE(all >= kFaultsMin || count < kSeedsThatMeetAll);
 }
 
 TEST(Simulation, OneSeedGivesOneTrace) {

@@ -47,7 +47,9 @@ WorkloadResult Workload::run(unsigned actions) {
   tear_down();
   if (result_.problem.empty()) check_after_power_cut();
   result_.trace = world_.fate->trace();
-  result_.faults = world_.fate->struck();
+  for (std::size_t i = 0; i < sim::kFaults; ++i) {
+    result_.faults[i] = world_.fate->struck(static_cast<sim::Fault>(i));
+  }
   return result_;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,7 +17,7 @@ namespace gpuio::tests {
 struct WorkloadResult {
   std::string problem;      ///< Empty if all was well.
   std::uint64_t trace = 0;  ///< Equal for two runs of one seed.
-  std::uint64_t faults = 0;
+  std::array<std::uint64_t, sim::kFaults> faults{};  ///< By kind.
   std::uint64_t requests = 0;
   std::uint64_t failed_requests = 0;
 };
