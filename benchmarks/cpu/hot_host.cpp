@@ -14,7 +14,7 @@ void hot_host(const Options& options, Samples& samples) {
   const std::uint64_t file_bytes = options.file_bytes_or(std::uint64_t{1} << 30);
   const std::filesystem::path path = options.disk / "hot.bin";
   make_random_file(path, file_bytes);
-  warm(path);
+  const HotFile hot(path);
 
   const Context io = make_context();
   const Store file = io.open(path.string()).value();
@@ -44,7 +44,6 @@ void hot_host(const Options& options, Samples& samples) {
     }
   }
   alternate(samples, contenders, options.rounds_or(20));
-  require_resident(path);
 }
 
 }  // namespace gpuio::bench

@@ -16,7 +16,7 @@ void one_small(const Options& options, Samples& samples) {
   const std::uint64_t file_bytes = options.file_bytes_or(std::uint64_t{1} << 30);
   const std::filesystem::path path = options.disk / "hot.bin";
   make_random_file(path, file_bytes);
-  warm(path);
+  const HotFile hot(path);
 
   const Context io = make_context();
   const Store file = io.open(path.string()).value();
@@ -45,7 +45,6 @@ void one_small(const Options& options, Samples& samples) {
                 });
               }}},
             options.rounds_or(50));
-  require_resident(path);
 }
 
 }  // namespace gpuio::bench

@@ -14,7 +14,7 @@ void small_hot(const Options& options, Samples& samples) {
   const std::uint64_t file_bytes = options.file_bytes_or(std::uint64_t{1} << 30);
   const std::filesystem::path path = options.disk / "hot.bin";
   make_random_file(path, file_bytes);
-  warm(path);
+  const HotFile hot(path);
 
   const Context io = make_context();
   const Store file = io.open(path.string()).value();
@@ -34,7 +34,6 @@ void small_hot(const Options& options, Samples& samples) {
              {"pread, threads: 1", [&](unsigned) { return read_extents(path, extents, memory.data(), 1); }},
              {"pread, threads: 2", [&](unsigned) { return read_extents(path, extents, memory.data(), 2); }}},
             options.rounds_or(50));
-  require_resident(path);
 }
 
 }  // namespace gpuio::bench

@@ -10,7 +10,7 @@ namespace gpuio::bench {
 void load_pagecache(const Options& options, Samples& samples) {
   const std::filesystem::path path = options.disk / "model.safetensors";
   make_model_file(path, options.file_bytes_or(kModelBytes));
-  warm(path);
+  const HotFile hot(path);
   GpuRig rig(options, path);
   static_cast<void>(rig.load());
   rig.verify();
@@ -20,7 +20,6 @@ void load_pagecache(const Options& options, Samples& samples) {
              rig.way("pread, 8 threads x 8 MiB", "pread 8 8388608"),
              rig.way("mmap+memcpy, 8 threads x 8 MiB", "mmap 8 8388608")},
             options.rounds_or(10));
-  require_resident(path);
   rig.add_budgets(samples);
 }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <stdexcept>
 #include <string>
 #include <system_error>
 
@@ -73,15 +72,6 @@ void make_model_file(const std::filesystem::path& path, std::uint64_t size_bytes
   make_file(path, head, head.size() + kTensors * tensor_bytes);
 }
 
-void warm(const std::filesystem::path& path) {
-  const base::UniqueFd fd = open_or_throw(path, O_RDONLY);
-  std::vector<std::byte> chunk(kChunkBytes);
-  ssize_t got = 0;
-  while ((got = ::read(fd.get(), chunk.data(), chunk.size())) > 0) {
-  }
-  if (got < 0) fail(path, "read");
-}
-
 void evict(const std::filesystem::path& path) {
   const base::UniqueFd fd = open_or_throw(path, O_RDONLY);
   if (::fdatasync(fd.get()) != 0) fail(path, "fdatasync");
@@ -89,21 +79,16 @@ void evict(const std::filesystem::path& path) {
   if (error != 0) throw std::system_error(error, std::generic_category(), path.string() + ": fadvise");
 }
 
-void require_resident(const std::filesystem::path& path) {
+HotFile::HotFile(const std::filesystem::path& path) : bytes_(std::filesystem::file_size(path)) {
   const base::UniqueFd fd = open_or_throw(path, O_RDONLY);
-  const std::size_t bytes = std::filesystem::file_size(path);
-  const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  std::vector<unsigned char> pages((bytes + page_bytes - 1) / page_bytes);
-  void* mapping = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd.get(), 0);
-  if (mapping == MAP_FAILED) fail(path, "mmap");
-  const int result = ::mincore(mapping, bytes, pages.data());
-  ::munmap(mapping, bytes);
-  if (result != 0) fail(path, "mincore");
-  const auto gone = std::ranges::count_if(pages, [](unsigned char page) { return (page & 1U) == 0; });
-  if (gone != 0) {
-    throw std::runtime_error(path.string() + ": " + std::to_string(gone) + " of its pages are not in memory");
-  }
+  mapping_ = ::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (mapping_ == MAP_FAILED) fail(path, "mmap");
+  if (::mlock(mapping_, bytes_) == 0) return;
+  ::munmap(mapping_, bytes_);
+  fail(path, "mlock");
 }
+
+HotFile::~HotFile() { ::munmap(mapping_, bytes_); }
 
 void require_direct(const std::filesystem::path& path) {
   const base::UniqueFd fd = open_or_throw(path, O_RDONLY | O_DIRECT);

@@ -17,12 +17,22 @@ void make_random_file(const std::filesystem::path& path, std::uint64_t size_byte
 /// A safetensors file of 1,000 equal tensors of random bytes, about `size_bytes` in all; kept as above.
 void make_model_file(const std::filesystem::path& path, std::uint64_t size_bytes);
 
-/// Reads all of a file, so that it lies in the page cache, or drops it from there.
-void warm(const std::filesystem::path& path);
+/// Drops a file's pages from the page cache.
 void evict(const std::filesystem::path& path);
 
-/// Throws unless all of a file is in memory: what was measured then was not what the bar is about.
-void require_resident(const std::filesystem::path& path);
+/// Keeps all of a file in the page cache while it lives: what rests there may be reclaimed between two samples, and one
+/// page from disk costs as much as a hundred that are hot. Throws where so much may not be locked (RLIMIT_MEMLOCK).
+class HotFile {
+ public:
+  explicit HotFile(const std::filesystem::path& path);
+  ~HotFile();
+  HotFile(const HotFile&) = delete;
+  HotFile& operator=(const HotFile&) = delete;
+
+ private:
+  void* mapping_ = nullptr;
+  std::size_t bytes_ = 0;
+};
 
 /// Throws where O_DIRECT is refused: the bars on it would mean nothing there.
 void require_direct(const std::filesystem::path& path);
