@@ -139,10 +139,12 @@ std::optional<Workload::Pending> Workload::draw_transfer(Kind kind, Slice& slice
   Memory& memory = *pending.memory;
   if (kind == Kind::write && file.victim) return std::nullopt;
   if (file.store.size() == 0) return std::nullopt;
-  pending.file_lock = draw_range(std::min(file.store.size(), file.model.size()));
-  extents = draw_layout(pending.file_lock, kind == Kind::write);
+  const std::uint64_t size = std::min(file.store.size(), file.model.size());
+  const bool load = kind == Kind::read && random_.chance(0.1);  // all of it in one piece, as models are
+  pending.file_lock = load ? Extent{0, size} : draw_range(size);
+  extents = load ? Drawn{Layout(), {pending.file_lock}} : draw_layout(pending.file_lock, kind == Kind::write);
   const std::uint64_t bytes = total_bytes(extents.extents);
-  placement = draw_placement(bytes);
+  placement = load ? Drawn{Layout(), {{0, bytes}}} : draw_placement(bytes);
   const std::uint64_t room = placement.extents.back().offset + placement.extents.back().length;
   if (room > memory.buffer.size()) return std::nullopt;
   std::uint64_t begin = random_.uniform(memory.buffer.size() - room + 1);

@@ -88,12 +88,15 @@ TEST(Regression, AReadThatGetsNoSlabNamesTheExtentThatItDidNotRead) {
 
 TEST(Regression, PagesLentForACopyThatFailsAreGivenBack) {
   // They stayed mapped, registered and counted until another run took their place.
-  WorldOptions options = with_slabs("256KiB");
+  WorldOptions options = with_slabs("1MiB");
+  options.settings["memory.pinned_budget_bytes"] = "16MiB";
   options.settings["local.hot_path"] = "register";
   options.disk.is_memory = true;
   for (const sim::Fault fault : {sim::Fault::device_failed, sim::Fault::device_rejected}) {
     const Machine machine(options, 3U << 20U);
-    ASSERT_TRUE(machine.read(0, 3U << 20U).wait().ok());
+    const Request lent = machine.read(0, 3U << 20U);
+    ASSERT_TRUE(lent.wait().ok());
+    ASSERT_NE(lent.explain().find("registered pages"), std::string::npos) << lent.explain();
     machine.world->executor->run_for(1'000'000);
     ASSERT_EQ(machine.world->files->mappings(), 0U);
     sim::FaultPlan plan;

@@ -36,7 +36,7 @@ void Workload::fail(std::string problem) {
 WorkloadResult Workload::run(unsigned actions) {
   set_up();
   base::Random plan = random_.fork();
-  world_.fate->set_plan(sim::FaultPlan::draw(plan, plan.chance(0.2) ? 4 : 1));
+  world_.fate->set_plan(sim::FaultPlan::draw(plan, plan.chance(0.4) ? 3 : 1));
   for (unsigned i = 0; i < actions && result_.problem.empty(); ++i) {
     act();
     if (random_.chance(0.5)) world_.executor->run_for(random_.uniform(100'000));

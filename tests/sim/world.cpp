@@ -37,10 +37,13 @@ WorldOptions WorldOptions::draw(std::uint64_t seed) {
   disk.reported_alignment = pick<std::uint32_t>(random, {0, 512, 512, 4096});
   disk.tells_residency = random.chance(0.8);
   disk.knows_no_wait = random.chance(0.8);
-  disk.is_memory = random.chance(0.2);
+  disk.is_memory = random.chance(0.25);
 
   auto& settings = options.settings;
-  const std::uint64_t slab_bytes = std::uint64_t{64} << (10U + random.uniform(5));
+  const std::string hot_path = pick<std::string>(random, {"auto", "copy", "register", "register"});
+  // Pages are lent a megabyte or more at a time, within one slab's length.
+  const std::uint64_t doublings = hot_path == "register" && random.chance(0.6) ? 5 : random.uniform(6);
+  const std::uint64_t slab_bytes = std::uint64_t{64} << (10U + doublings);
   const std::uint64_t slabs = options.devices.size() + 1 + random.uniform(6);
   settings["memory.slab_bytes"] = bytes_text(slab_bytes);
   settings["memory.pinned_budget_bytes"] = bytes_text(slab_bytes * slabs + random.uniform(slab_bytes));
@@ -53,7 +56,7 @@ WorldOptions WorldOptions::draw(std::uint64_t seed) {
   settings["local.direct"] = pick<std::string>(random, {"auto", "auto", "always", "never"});
   settings["local.direct_bytes_min"] = bytes_text(random.uniform(128U << 10U));
   settings["local.read_bytes_max"] = bytes_text(4096 + random.uniform(256U << 10U));
-  settings["local.hot_path"] = pick<std::string>(random, {"auto", "copy", "register", "register"});
+  settings["local.hot_path"] = hot_path;
   settings["local.fill_threads"] = std::to_string(random.uniform(4));
   return options;
 }
