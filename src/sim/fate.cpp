@@ -13,12 +13,30 @@ struct FaultTraits {
 };
 
 constexpr std::array<FaultTraits, kFaults> kTraits{{
-    {"short_transfer", 0.3},      {"interrupted", 0.1},       {"again", 0.1},               {"io_error", 0.02},
-    {"bad_sector", 0.002},        {"no_space", 0.01},         {"slow", 0.05},               {"stuck", 0.004},
-    {"queue_full", 0.3},          {"cancel_ignored", 0.5},    {"flush_failed", 0.05},       {"lost_sector", 0.5},
-    {"torn_sector", 0.2},         {"evicted", 0.2},           {"not_told", 0.2},            {"open_failed", 0.1},
-    {"map_failed", 0.3},          {"allocation_failed", 0.1}, {"registration_failed", 0.1}, {"device_slow", 0.2},
-    {"device_stuck", 0.004},      {"device_rejected", 0.03},  {"device_failed", 0.03},      {"device_lost", 0.001},
+    {"short_transfer", 0.3},
+    {"interrupted", 0.1},
+    {"again", 0.1},
+    {"io_error", 0.02},
+    {"bad_sector", 0.002},
+    {"no_space", 0.01},
+    {"slow", 0.05},
+    {"stuck", 0.004},
+    {"queue_full", 0.3},
+    {"cancel_ignored", 0.5},
+    {"flush_failed", 0.05},
+    {"lost_sector", 0.5},
+    {"torn_sector", 0.2},
+    {"evicted", 0.2},
+    {"not_told", 0.2},
+    {"open_failed", 0.1},
+    {"map_failed", 0.3},
+    {"allocation_failed", 0.1},
+    {"registration_failed", 0.1},
+    {"device_slow", 0.2},
+    {"device_stuck", 0.004},
+    {"device_rejected", 0.03},
+    {"device_failed", 0.03},
+    {"device_lost", 0.001},
 }};
 
 const FaultTraits& traits(Fault fault) { return kTraits[static_cast<std::size_t>(fault)]; }

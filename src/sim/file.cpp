@@ -90,10 +90,11 @@ void File::crash(Fate& fate) {
                 sector(index).begin() + static_cast<std::ptrdiff_t>(torn_at));
     }
   }
+  const std::uint64_t size_before = size_;
   if (fate.chance(0.5)) size_ = flushed_size_;
   waiting_.clear();
   lost_.clear();
-  std::ranges::fill(memory_.subspan(size_), std::byte{0});
+  if (size_ < size_before) std::ranges::fill(memory_.subspan(size_, size_before - size_), std::byte{0});
   flushed_size_ = size_;
   ++version_;
   std::fill(resident_.begin(), resident_.end(), false);

@@ -45,8 +45,8 @@ TEST(Simulation, RandomCallsUnderFaultsNeverGiveAWrongByteHangOrLeak) {
   const std::uint64_t sectors = faults[static_cast<std::size_t>(sim::Fault::lost_sector)] +
                                 faults[static_cast<std::size_t>(sim::Fault::torn_sector)];
   const std::uint64_t all = std::accumulate(faults.begin(), faults.end(), std::uint64_t{0}) - sectors;
-  fmt::print("{} seeds, {} requests, {} of them failed, {} faults, and {} sectors lost or torn\n", count, requests, failed, all,
-             sectors);
+  fmt::print("{} seeds, {} requests, {} of them failed, {} faults, and {} sectors lost or torn\n", count, requests,
+             failed, all, sectors);
   for (std::size_t i = 0; i < sim::kFaults; ++i) {
     fmt::print("  {}: {}\n", to_string(static_cast<sim::Fault>(i)), faults[i]);
     EXPECT_TRUE(faults[i] > 0 || count < kSeedsThatMeetAll) << to_string(static_cast<sim::Fault>(i)) << " never struck";

@@ -15,8 +15,8 @@
 namespace gpuio::tests {
 
 struct WorkloadResult {
-  std::string problem;      ///< Empty if all was well.
-  std::uint64_t trace = 0;  ///< Equal for two runs of one seed.
+  std::string problem;                               ///< Empty if all was well.
+  std::uint64_t trace = 0;                           ///< Equal for two runs of one seed.
   std::array<std::uint64_t, sim::kFaults> faults{};  ///< By kind.
   std::uint64_t requests = 0;
   std::uint64_t failed_requests = 0;
