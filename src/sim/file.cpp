@@ -35,7 +35,7 @@ std::span<std::byte> File::sector(std::uint64_t index) const {
 }
 
 void File::read(std::uint64_t offset, std::span<std::byte> memory) const {
-  std::memcpy(memory.data(), memory_.data() + offset, memory.size());
+  std::ranges::copy(memory_.subspan(offset, memory.size()), memory.begin());
 }
 
 void File::remember(std::uint64_t offset, std::uint64_t length) {
@@ -53,7 +53,7 @@ void File::remember(std::uint64_t offset, std::uint64_t length) {
 
 void File::write(std::uint64_t offset, std::span<const std::byte> memory) {
   remember(offset, memory.size());
-  std::memcpy(memory_.data() + offset, memory.data(), memory.size());
+  std::ranges::copy(memory, memory_.begin() + static_cast<std::ptrdiff_t>(offset));
   size_ = std::max(size_, offset + memory.size());
   ++version_;
 }
