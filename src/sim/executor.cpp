@@ -14,6 +14,10 @@ constexpr std::uint64_t kStepNsMax = 2'000;
 
 }  // namespace
 
+Executor::~Executor() {
+  while (!tasks_.empty()) run_task(0);
+}
+
 void Executor::detach(spi::Pollable& machine) {
   for (Machine& known : machines_) {
     if (known.pollable == &machine) known.pollable = nullptr;

@@ -24,6 +24,9 @@ class Executor final : public spi::Executor {
   };
   Executor(std::shared_ptr<Fate> fate, const Options& options) : fate_(std::move(fate)), options_(options) {}
 
+  /// Runs what is still posted, as production's executors do.
+  ~Executor() override;
+
   [[nodiscard]] base::ManualClock& clock() noexcept override { return clock_; }
   [[nodiscard]] unsigned workers() const noexcept override { return options_.workers; }
   void post(spi::Task& task) override { tasks_.push_back(&task); }
