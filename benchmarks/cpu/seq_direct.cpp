@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// local.seq_direct: 256 KiB sequential O_DIRECT reads, 32 under way, against fio.
+// local.seq_direct: 256 KiB sequential O_DIRECT reads, 32 under way, against fio with ordinary and with huge pages.
 
 #include "cpu/bulk_reader.h"
 #include "cpu/measurements.h"
 #include "harness/alternate.h"
 #include "harness/files.h"
 #include "harness/fio.h"
+#include "harness/huge_pages.h"
 
 namespace gpuio::bench {
 
@@ -23,21 +24,26 @@ void seq_direct(const Options& options, Samples& samples) {
   const Store file = io.open(path.string(), {.cache = CacheUse::direct}).value();
   BulkReader reader(io, file);
 
-  // Both contenders of a pair begin at the same place, each pair somewhere else.
+  // All contenders of a pair begin at the same place, each pair somewhere else.
   const auto offset_of = [&](unsigned pair) { return pair % 16 * (file_bytes / 16); };
-  alternate(samples,
-            {{"gpuio", [&](unsigned pair) { return reader.run(offset_of(pair), options.slice_seconds); }},
-             {"fio",
-              [&](unsigned pair) {
-                return fio({.file = path,
-                            .random = false,
-                            .block_bytes = kBlockBytes,
-                            .depth = kDepth,
-                            .offset = offset_of(pair),
-                            .seconds = options.slice_seconds,
-                            .seed = 1});
-              }}},
-            options.rounds_or(50));
+  const auto by_fio = [&](bool huge_pages) {
+    return [&, huge_pages](unsigned pair) {
+      return fio({.file = path,
+                  .random = false,
+                  .block_bytes = kBlockBytes,
+                  .depth = kDepth,
+                  .offset = offset_of(pair),
+                  .seconds = options.slice_seconds,
+                  .seed = 1,
+                  .huge_pages = huge_pages});
+    };
+  };
+  std::vector<Contender> contenders{
+      {"gpuio", [&](unsigned pair) { return reader.run(offset_of(pair), options.slice_seconds); }},
+      {"fio", by_fio(false)}};
+  const HugePages huge_pages(2 * kDepth * kBlockBytes);
+  if (huge_pages.available()) contenders.push_back({"fio, huge pages", by_fio(true)});
+  alternate(samples, contenders, options.rounds_or(50));
 }
 
 }  // namespace gpuio::bench

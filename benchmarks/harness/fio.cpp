@@ -32,6 +32,7 @@ Sample fio(const FioJob& job) {
       "--gtod_reduce=1",
       "--norandommap=1",
       "--time_based=1",
+      job.huge_pages ? "--mem=mmaphuge" : "--mem=malloc",
       "--filename=" + job.file.string(),
       fmt::format("--rw={}", job.random ? "randread" : "read"),
       fmt::format("--bs={}", job.block_bytes),

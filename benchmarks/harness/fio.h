@@ -17,6 +17,7 @@ struct FioJob {
   std::uint64_t offset = 0;  ///< Where a sequential read begins; it wraps at the end of the file.
   double seconds = 1;
   std::uint64_t seed = 1;
+  bool huge_pages = false;  ///< Its buffers lie in huge pages, which must be there, see HugePages.
 };
 
 [[nodiscard]] bool fio_installed();
