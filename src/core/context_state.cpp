@@ -20,6 +20,9 @@ constexpr std::uint64_t kLoanWindowBytesMin = 64ULL << 20U;
 /// Resident bytes under way: enough that every worker has the next slab's part waiting.
 constexpr std::uint64_t kResidentSlabsMin = 4;
 
+/// Slabs that are mapped and registered side by side for the first large load.
+constexpr std::uint64_t kPreparedMax = 16;
+
 Result<std::shared_ptr<spi::Executor>> make_executor(Drive drive, base::Clock& clock, const SettingsValues& values) {
   if (drive == Drive::caller) {
     GPUIO_ASSIGN(std::shared_ptr<spi::Executor> executor, CallerExecutor::create(clock));
@@ -29,6 +32,11 @@ Result<std::shared_ptr<spi::Executor>> make_executor(Drive drive, base::Clock& c
   options.workers = static_cast<unsigned>(values.scheduler_workers);
   GPUIO_ASSIGN(std::shared_ptr<spi::Executor> executor, ThreadExecutor::start(clock, options));
   return executor;
+}
+
+std::uint64_t resident_bytes_max(const SettingsValues& values, unsigned workers) {
+  if (values.scheduler_resident_bytes_max != 0) return values.scheduler_resident_bytes_max;
+  return values.memory_slab_bytes * std::max<std::uint64_t>(kResidentSlabsMin, workers / 2);
 }
 
 SchedulerOptions scheduler_options(const SettingsValues& values, unsigned workers) {
@@ -41,10 +49,7 @@ SchedulerOptions scheduler_options(const SettingsValues& values, unsigned worker
   options.builder.run_bytes_max = values.memory_slab_bytes;
   options.admission.window.target_ns = values.scheduler_bulk_latency_target_ns;
   options.admission.run_bytes_max = values.memory_slab_bytes;
-  options.admission.resident_bytes_max =
-      values.scheduler_resident_bytes_max != 0
-          ? values.scheduler_resident_bytes_max
-          : values.memory_slab_bytes * std::max<std::uint64_t>(kResidentSlabsMin, workers / 2);
+  options.admission.resident_bytes_max = resident_bytes_max(values, workers);
   options.admission.bandwidth_bulk = values.scheduler_bandwidth_bulk_bytes_per_second;
   options.admission.bandwidth_background = values.scheduler_bandwidth_background_bytes_per_second;
   options.queue_depth_max = values.scheduler_queue_depth_max;
@@ -152,6 +157,9 @@ Result<std::shared_ptr<DeviceState>> ContextState::find_or_open(const std::share
   const std::shared_ptr<spi::Device> device = keep_alive(std::move(opened), driver);
   SlabRing::Options options;
   options.slab_bytes = static_cast<std::uint32_t>(values_.memory_slab_bytes);
+  options.executor = executor_.get();
+  options.prepared_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+      kPreparedMax, resident_bytes_max(values_, executor_->workers()) / values_.memory_slab_bytes));
   auto ring = std::make_unique<SlabRing>(device, slab_rings_, options, this);
   auto state = std::make_shared<DeviceState>(device, std::move(ring), counters_.device_id(name));
   GPUIO_TRY(state->start());

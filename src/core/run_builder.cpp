@@ -117,7 +117,7 @@ RunBuilder::Extend RunBuilder::begin(RunState& run, RequestState& request, const
   const std::uint64_t wanted = remaining_bytes(request) + 2ULL * decision.alignment;
   const bool small = run.urgent || wanted + list_bytes(run.ring->small_bytes()) <= run.ring->small_bytes();
   const SlabClass size_class = small ? SlabClass::small : SlabClass::big;
-  run.slab = run.ring->acquire(size_class, run.urgent || run.unassisted);
+  run.slab = run.ring->acquire(size_class, run.urgent || run.unassisted, wanted);
   if (run.slab != nullptr) return Extend::more;
   failure_ = run.ring->status(size_class);
   return failure_.ok() ? Extend::blocked : Extend::failed;

@@ -8,8 +8,6 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/try.h"
-#include "core/numa.h"
 
 namespace gpuio::core {
 namespace {
@@ -36,12 +34,15 @@ SlabRing::SlabRing(std::shared_ptr<spi::Device> device, SlabRingGroup& group, co
       small_bytes_(small_slab_bytes(slab_bytes_)),
       urgent_reserve_((slab_bytes_ / small_bytes_ + kUrgentShare - 1) / kUrgentShare),
       listener_(listener),
+      preparations_(device_, slab_bytes_, options.executor),
+      prepared_max_(options.prepared_max),
       active_max_(options.active_max) {
   assert(small_bytes_ > 0);
 }
 
 SlabRing::~SlabRing() {
   std::erase(group_.rings_, this);
+  for (std::uint32_t left = preparations_.outstanding(); left > 0; --left) group_.budget_.give(slab_bytes_);
   for (std::uint32_t i = 0; i < blocks_.size(); ++i) {
     if (blocks_[i] == nullptr) continue;
     if (blocks_[i]->out > 0) {
@@ -52,7 +53,8 @@ SlabRing::~SlabRing() {
   }
 }
 
-Slab* SlabRing::acquire(SlabClass size_class, bool urgent) {
+Slab* SlabRing::acquire(SlabClass size_class, bool urgent, std::uint64_t wanted_bytes) {
+  if (size_class == SlabClass::big) prepare(wanted_bytes);
   if (blocks_.empty()) {
     if (std::ranges::find(group_.rings_, this) == group_.rings_.end()) group_.rings_.push_back(this);
     // The small slabs' block comes first, before bulk can take the whole budget.
@@ -76,6 +78,33 @@ Slab* SlabRing::acquire_big(bool urgent) {
   hungry_ = false;
   ++active_;
   return hand_out(free_big_);
+}
+
+/// Has blocks made beside each other, as many as will be wanted and the budget has room for; the small slabs' block is
+/// left its share. Who waits for budget is not robbed: that is for `grow`.
+void SlabRing::prepare(std::uint64_t wanted_bytes) {
+  if (!preparations_.possible() || preparation_failed_) return;
+  const std::uint64_t wanted = std::min<std::uint64_t>((wanted_bytes + slab_bytes_ - 1) / slab_bytes_, prepared_max_);
+  const std::uint64_t left_bytes = blocks_.empty() ? slab_bytes_ : 0;
+  while (big_slabs_ + preparations_.outstanding() < wanted && !owes() &&
+         group_.budget_.room() >= slab_bytes_ + left_bytes && group_.budget_.try_take(slab_bytes_)) {
+    preparations_.start();
+  }
+}
+
+/// True if a prepared block was added.
+bool SlabRing::add_prepared() {
+  bool added = false;
+  for (SlabPreparations::Outcome outcome = preparations_.take(); outcome.ended; outcome = preparations_.take()) {
+    if (outcome.memory) {
+      add_block(*std::move(outcome.memory), SlabClass::big);
+      added = true;
+    } else {
+      group_.budget_.give(slab_bytes_);
+      preparation_failed_ = true;
+    }
+  }
+  return added;
 }
 
 Slab* SlabRing::acquire_small(bool urgent) {
@@ -113,8 +142,8 @@ void SlabRing::quarantine(Slab* slab) {
 }
 
 Status SlabRing::status(SlabClass size_class) const {
-  const bool some = size_class == SlabClass::big ? big_slabs_ > 0 : !blocks_.empty();
-  return some ? Status() : failure_;
+  const bool some = size_class == SlabClass::small || big_slabs_ + preparations_.outstanding() > 0;
+  return some && !blocks_.empty() ? Status() : failure_;
 }
 
 Status SlabRing::check_limit(SlabClass size_class) const {
@@ -149,11 +178,15 @@ bool SlabRing::take_budget() {
 }
 
 bool SlabRing::grow(SlabClass size_class) {
+  if (size_class == SlabClass::big) {
+    if (add_prepared()) return true;
+    if (preparations_.outstanding() > 0) return false;
+  }
   failure_ = check_limit(size_class);
   if (!failure_.ok()) return false;
   hungry_ = !take_budget();
   if (hungry_) return false;
-  Result<std::unique_ptr<Block>> made = make_block();
+  Result<SlabMemory> made = SlabMemory::make(device_, slab_bytes_);
   if (!made) {
     group_.budget_.give(slab_bytes_);
     failure_ = std::move(made).error();
@@ -163,36 +196,24 @@ bool SlabRing::grow(SlabClass size_class) {
   return true;
 }
 
-void SlabRing::add_block(std::unique_ptr<Block> added, SlabClass size_class) {
+void SlabRing::add_block(SlabMemory memory, SlabClass size_class) {
   const auto gap = std::find(blocks_.begin(), blocks_.end(), nullptr);
   const auto index = static_cast<std::uint32_t>(gap - blocks_.begin());
   if (gap == blocks_.end()) blocks_.emplace_back();
-  Block& block = *(blocks_[index] = std::move(added));
+  blocks_[index] = std::make_unique<Block>();
+  Block& block = *blocks_[index];
+  block.memory = std::move(memory);
 
   const bool big = size_class == SlabClass::big;
   const std::uint32_t bytes = big ? slab_bytes_ : small_bytes_;
   for (std::uint32_t at = 0; slab_bytes_ - at >= bytes; at += bytes) {
-    block.slabs.push_back({block.pages.base() + at, bytes, size_class, false, index});
+    block.slabs.push_back({block.memory.pages.base() + at, bytes, size_class, false, index});
   }
   for (Slab& slab : block.slabs) (big ? free_big_ : free_small_).push_back(&slab);
   if (big) ++big_slabs_;
+  preparation_failed_ = false;
   pinned_bytes_ += slab_bytes_;
-  if (listener_ != nullptr) listener_->slab_memory_added(block.pages.base(), block.pages.size());
-}
-
-Result<std::unique_ptr<SlabRing::Block>> SlabRing::make_block() {
-  auto block = std::make_unique<Block>();
-  GPUIO_ASSIGN(block->pages, HostPages::map(slab_bytes_, numa::nearest(device_->info().numa_node)));
-  Result<Registration> registered =
-      MemoryRegistry::process().add(device_, block->pages.base(), block->pages.size(), spi::RegisterMode::read_write);
-  if (registered) {
-    block->registration = *std::move(registered);
-  } else if (!device_->memory_is_host()) {
-    return std::move(registered).error();
-  } else {
-    GPUIO_LOG(info, "core", "slabs stay unregistered: " + registered.error().to_string());
-  }
-  return block;
+  if (listener_ != nullptr) listener_->slab_memory_added(block.memory.pages.base(), block.memory.pages.size());
 }
 
 std::uint64_t SlabRing::trim(std::uint64_t bytes) {
@@ -209,7 +230,7 @@ std::uint64_t SlabRing::trim(std::uint64_t bytes) {
 }
 
 void SlabRing::drop_block(std::uint32_t index) {
-  if (listener_ != nullptr) listener_->slab_memory_removed(blocks_[index]->pages.base());
+  if (listener_ != nullptr) listener_->slab_memory_removed(blocks_[index]->memory.pages.base());
   blocks_[index].reset();
   pinned_bytes_ -= slab_bytes_;
   group_.budget_.give(slab_bytes_);
@@ -217,7 +238,7 @@ void SlabRing::drop_block(std::uint32_t index) {
 
 void SlabRing::bury(std::unique_ptr<Block> block) {
   GPUIO_LOG(error, "core",
-            "slabs still in use at the end stay mapped: " + std::to_string(block->pages.size()) + " bytes");
+            "slabs still in use at the end stay mapped: " + std::to_string(block->memory.pages.size()) + " bytes");
   static std::mutex mutex;
   static auto* const buried = new std::vector<std::unique_ptr<Block>>;
   const std::lock_guard lock(mutex);
@@ -227,7 +248,7 @@ void SlabRing::bury(std::unique_ptr<Block> block) {
 std::vector<std::span<std::byte>> SlabRing::memory() const {
   std::vector<std::span<std::byte>> spans;
   for (const auto& block : blocks_) {
-    if (block != nullptr) spans.emplace_back(block->pages.base(), block->pages.size());
+    if (block != nullptr) spans.emplace_back(block->memory.pages.base(), block->memory.pages.size());
   }
   return spans;
 }

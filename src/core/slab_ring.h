@@ -10,7 +10,9 @@
 #include "core/host_pages.h"
 #include "core/memory_registry.h"
 #include "core/pinned_budget.h"
+#include "core/slab_preparation.h"
 #include "core/spi/device.h"
+#include "core/spi/executor.h"
 #include "gpuio/status.hpp"
 
 namespace gpuio::core {
@@ -56,7 +58,8 @@ class SlabRingGroup {
 /// The pinned staging memory of one (context, device).
 ///
 /// Blocks of slab_bytes are mapped when first needed, on the device's nearest NUMA node, touched, and registered once
-/// with the device. The first block is cut into small slabs before any bulk can take the budget, and an eighth of those
+/// with the device: ten milliseconds a block, so those that a request will need are prepared side by side by the
+/// executor's pool. The first block is cut into small slabs before any bulk can take the budget, and an eighth of those
 /// go to urgent requests only: a ring full of bulk never starves a small urgent read. When the budget or the active cap
 /// is reached, `acquire` answers null: back-pressure, never growth. The slab released last is handed out first, so the
 /// set in flight stays small and in the processor's caches.
@@ -67,6 +70,8 @@ class SlabRing {
   struct Options {
     std::uint32_t slab_bytes = 8U << 20U;  ///< Rounded down to pages of 4 KiB; at least two.
     std::uint32_t active_max = ~0U;        ///< First value of the active cap.
+    spi::Executor* executor = nullptr;     ///< Whose pool prepares blocks ahead; null: each is made when it is needed.
+    std::uint32_t prepared_max = 0;        ///< Big slabs that are prepared ahead, as long as there are not as many.
   };
 
   /// Maps nothing yet. `listener` may be null; it outlives the ring.
@@ -79,8 +84,8 @@ class SlabRing {
 
   /// A slab, or null if there is none now (counted in `waits`): try again after a release, unless `status` says that
   /// none can come. Urgent requests may use the reserved small slabs and pass the active cap. Contents are whatever was
-  /// there.
-  [[nodiscard]] Slab* acquire(SlabClass size_class, bool urgent);
+  /// there. `wanted_bytes`: how much the caller will want in all, this slab included; only a hint.
+  [[nodiscard]] Slab* acquire(SlabClass size_class, bool urgent, std::uint64_t wanted_bytes = 0);
   void release(Slab* slab);
 
   /// The slab's last user gave up on it, but the device or disk has not answered: stays out until released, no longer
@@ -112,8 +117,7 @@ class SlabRing {
 
  private:
   struct Block {
-    HostPages pages;            // Declared first: unmapped after it is unregistered.
-    Registration registration;  // Empty where the device works with unregistered memory.
+    SlabMemory memory;
     std::vector<Slab> slabs;
     std::uint32_t out = 0;
   };
@@ -127,8 +131,9 @@ class SlabRing {
   [[nodiscard]] bool take_budget();
   [[nodiscard]] bool gives_to(const SlabRing& other) const noexcept;
   [[nodiscard]] bool owes() const noexcept;  // Somebody who has less waits for budget.
-  [[nodiscard]] Result<std::unique_ptr<Block>> make_block();
-  void add_block(std::unique_ptr<Block> block, SlabClass size_class);
+  void prepare(std::uint64_t wanted_bytes);
+  [[nodiscard]] bool add_prepared();
+  void add_block(SlabMemory memory, SlabClass size_class);
   void drop_block(std::uint32_t index);
   static void bury(std::unique_ptr<Block> block);
 
@@ -138,13 +143,16 @@ class SlabRing {
   const std::uint32_t small_bytes_;
   const std::uint32_t urgent_reserve_;
   SlabMemoryListener* const listener_;
+  SlabPreparations preparations_;
+  const std::uint32_t prepared_max_;
 
   std::vector<std::unique_ptr<Block>> blocks_;  // [0] is cut into small slabs; null where one was trimmed.
   std::vector<Slab*> free_big_;                 // Stacks: last in, first out.
   std::vector<Slab*> free_small_;
-  std::uint32_t big_slabs_ = 0;  // Mapped, in use or not.
-  bool hungry_ = false;          // The last attempt to grow found the budget in use.
-  Status failure_;               // What else it failed for.
+  std::uint32_t big_slabs_ = 0;      // Mapped, in use or not.
+  bool hungry_ = false;              // The last attempt to grow found the budget in use.
+  Status failure_;                   // What else it failed for.
+  bool preparation_failed_ = false;  // None is prepared again before one was made by `grow`, which tells why.
   std::uint32_t active_max_;
   std::uint32_t active_ = 0;
   std::uint64_t pinned_bytes_ = 0;
