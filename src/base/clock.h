@@ -15,14 +15,21 @@ class Clock {
 
   /// Nanoseconds since some start; never goes back. The start differs between clocks: compare times of one clock only.
   [[nodiscard]] virtual std::uint64_t now_ns() const = 0;
+
+  /// CPU time of the whole process so far; 0 where time is not the machine's.
+  [[nodiscard]] virtual std::uint64_t cpu_ns() const { return 0; }
 };
 
-/// CLOCK_MONOTONIC.
+/// CLOCK_MONOTONIC and CLOCK_PROCESS_CPUTIME_ID.
 class SystemClock final : public Clock {
  public:
-  [[nodiscard]] std::uint64_t now_ns() const override {
+  [[nodiscard]] std::uint64_t now_ns() const override { return read(CLOCK_MONOTONIC); }
+  [[nodiscard]] std::uint64_t cpu_ns() const override { return read(CLOCK_PROCESS_CPUTIME_ID); }
+
+ private:
+  static std::uint64_t read(clockid_t clock) {
     timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    ::clock_gettime(clock, &now);
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
   }
 };

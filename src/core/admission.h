@@ -19,6 +19,7 @@ class Admission {
   struct Options {
     LatencyWindow::Options window;
     std::uint64_t resident_bytes_max = 64U << 20U;
+    std::uint64_t lent_bytes_max = 128U << 20U;  ///< Of runs out of the store's own pages, which are longer.
     std::uint64_t run_bytes_max = 8U << 20U;
     std::uint64_t bandwidth_bulk = 0;
     std::uint64_t bandwidth_background = 0;
@@ -38,7 +39,8 @@ class Admission {
   /// True if another run of this class may start now.
   [[nodiscard]] bool open(Priority priority, std::uint64_t now) noexcept {
     if (priority == Priority::high) return true;
-    if (resident_bytes_ >= options_.resident_bytes_max || storage_bytes_ >= window_.limit_bytes(now)) return false;
+    if (resident_bytes_ >= options_.resident_bytes_max || lent_bytes_ >= options_.lent_bytes_max) return false;
+    if (storage_bytes_ >= window_.limit_bytes(now)) return false;
     return ready_at(priority, now) <= now;
   }
 
@@ -55,18 +57,23 @@ class Admission {
   }
 
   void started(const RunState& run, std::uint64_t now) noexcept {
-    (reaches_storage(run) ? storage_bytes_ : resident_bytes_) += run.bytes;
+    bytes_of(run) += run.bytes;
     if (run.priority == Priority::bulk) bulk_.take(now, run.bytes);
     if (run.priority == Priority::background) background_.take(now, run.bytes);
   }
 
   void ended(const RunState& run, std::uint64_t now) noexcept {
-    (reaches_storage(run) ? storage_bytes_ : resident_bytes_) -= run.bytes;
+    bytes_of(run) -= run.bytes;
     if (reaches_storage(run) && run.priority != Priority::high) window_.completed(now, run.bytes, now - run.started_ns);
   }
 
  private:
   static constexpr std::uint64_t kStorageRunBytesMin = 256U << 10U;
+
+  std::uint64_t& bytes_of(const RunState& run) noexcept {
+    if (reaches_storage(run)) return storage_bytes_;
+    return is_lent(run.chosen) ? lent_bytes_ : resident_bytes_;
+  }
 
   static bool reaches_storage(const RunState& run) noexcept {
     return run.store != nullptr && run.way != spi::Way::cached;
@@ -78,6 +85,7 @@ class Admission {
   RateLimit background_;
   std::uint64_t storage_bytes_ = 0;
   std::uint64_t resident_bytes_ = 0;
+  std::uint64_t lent_bytes_ = 0;
 };
 
 }  // namespace gpuio::core

@@ -20,6 +20,10 @@ constexpr std::uint64_t kLoanWindowBytesMin = 64ULL << 20U;
 /// Resident bytes under way: enough that every worker has the next slab's part waiting.
 constexpr std::uint64_t kResidentSlabsMin = 4;
 
+/// Ranges registered for the time of one copy: long, for the fixed cost of each, and still several in the budget.
+constexpr std::uint64_t kLentBytesMax = 32ULL << 20U;
+constexpr std::uint64_t kLentShare = 8;
+
 /// Slabs that are mapped and registered side by side for the first large load.
 constexpr std::uint64_t kPreparedMax = 16;
 
@@ -42,9 +46,13 @@ std::uint64_t resident_bytes_max(const SettingsValues& values, unsigned workers)
 SchedulerOptions scheduler_options(const SettingsValues& values, unsigned workers) {
   SchedulerOptions options;
   options.planner.slab_bytes = static_cast<std::uint32_t>(values.memory_slab_bytes);
+  options.planner.lent_bytes_max =
+      std::max(values.memory_slab_bytes, std::min(kLentBytesMax, values.memory_pinned_budget_bytes / kLentShare));
+  options.admission.lent_bytes_max = kLentShare / 2 * options.planner.lent_bytes_max;
   options.planner.keep_registered = values.memory_registered_budget_bytes > 0;
   if (values.local_hot_path == "copy") options.planner.hot_path = PlannerOptions::HotPath::copy;
   if (values.local_hot_path == "register") options.planner.hot_path = PlannerOptions::HotPath::lend;
+  if (values.local_hot_path == "kernel") options.planner.hot_path = PlannerOptions::HotPath::kernel;
   options.builder.coalesce_gap_bytes = values.scheduler_coalesce_gap_bytes;
   options.builder.run_bytes_max = values.memory_slab_bytes;
   options.admission.window.target_ns = values.scheduler_bulk_latency_target_ns;

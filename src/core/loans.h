@@ -76,6 +76,8 @@ class LoanBook {
   [[nodiscard]] bool has(spi::Store& store, const spi::Device& device, std::uint64_t offset);
 
   [[nodiscard]] std::uint64_t window_bytes() const noexcept { return window_bytes_; }
+  /// Bytes that transient loans may take now.
+  [[nodiscard]] std::uint64_t transient_room() const noexcept { return pinned_->room(); }
   /// How many bytes from `offset` lie in its window.
   [[nodiscard]] std::uint64_t to_window_end(std::uint64_t offset) const noexcept {
     return window_bytes_ - (offset & (window_bytes_ - 1));

@@ -37,6 +37,13 @@ Status Mover::queue(RunState& run, spi::StreamHandle stream) {
     const spi::SegmentsArguments arguments{list, count};
     return device.launch(stream, spi::KernelId::move_segments, &arguments);
   }
+  if (run.list != nullptr) {
+    const Piece& piece = run.pieces.front();
+    auto* list = reinterpret_cast<spi::MoveSegment*>(run.list->memory);
+    *list = {piece.host, piece.memory, piece.bytes};
+    const spi::SegmentsArguments arguments{list, 1};
+    return device.launch(stream, spi::KernelId::move_segments, &arguments);
+  }
   segments_.clear();
   for (const Piece& piece : run.pieces) {
     if (piece.request == nullptr) continue;

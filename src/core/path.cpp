@@ -15,6 +15,10 @@ std::string_view to_string(Carriage carriage) noexcept {
       return "registered pages -> copy engine";
     case Carriage::kept_copy:
       return "pages kept registered -> copy engine";
+    case Carriage::lent_kernel:
+      return "registered pages -> kernel";
+    case Carriage::kept_kernel:
+      return "pages kept registered -> kernel";
     case Carriage::inline_read:
       return "caller's thread";
     case Carriage::device_copy:

@@ -16,13 +16,20 @@ enum class Carriage : std::uint8_t {
   slab_kernel,  ///< Pinned slab, one kernel for many pieces.
   lent_copy,    ///< The store's own pages, registered, copy engine.
   kept_copy,    ///< As lent_copy, pages still registered from an earlier load.
+  lent_kernel,  ///< As lent_copy, read by a kernel.
+  kept_kernel,  ///< As lent_kernel, pages still registered from an earlier load.
   inline_read,  ///< On the caller's thread.
   device_copy,  ///< No store: between two Regions.
 };
-inline constexpr std::size_t kCarriages = 7;
+inline constexpr std::size_t kCarriages = 9;
 inline constexpr std::size_t kWays = 3;
 
 std::string_view to_string(Carriage carriage) noexcept;
+
+/// Out of the store's own pages.
+constexpr bool is_lent(Carriage carriage) noexcept {
+  return carriage >= Carriage::lent_copy && carriage <= Carriage::kept_kernel;
+}
 
 /// A Path: one of the few ways a run can go. Small enough to count bytes per Path in each Request.
 struct Path {

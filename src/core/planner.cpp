@@ -12,11 +12,17 @@ namespace {
 /// Below this a window's registration costs more than the copy that it saves.
 constexpr std::uint64_t kLendBytesMin = 1ULL << 20U;
 
-/// Registering takes one lock of the driver's, so more windows at once only wait for each other.
-constexpr unsigned kLendingMax = 2;
+/// Registering takes one lock of the driver's; while one is registered, the pages of others are looked up.
+constexpr unsigned kLendingMax = 4;
 
 spi::RunKind run_kind(Operation operation) {
   return operation == Operation::write ? spi::RunKind::write : spi::RunKind::read;
+}
+
+/// The pages can't be registered here, now or later; not so where a budget is in use or the store was cut.
+bool is_refusal(const Status& status) {
+  return !status.ok() && status.code() != Code::would_block && status.code() != Code::out_of_range &&
+         status.code() != Code::end_of_file;
 }
 
 bool is_aligned(const std::byte* address, std::uint64_t alignment) {
@@ -25,13 +31,26 @@ bool is_aligned(const std::byte* address, std::uint64_t alignment) {
 
 }  // namespace
 
-void Planner::lending_started(const StoreState& store, std::uint64_t offset) {
-  lending_.push_back(window_of(store, offset));
+void Planner::run_started(const RunState& run) {
+  if (!run.medium.empty()) hot_ways_.started({run.device, run.medium}, run.chosen, run.bytes);
+  if (!is_lent(run.chosen)) return;
+  ++lent_runs_;
+  lending_.push_back(window_of(*run.store_state, run.pieces.front().store_offset));
 }
 
-void Planner::lending_ended(const StoreState& store, std::uint64_t offset, bool refused) noexcept {
-  lending_.erase(std::find(lending_.begin(), lending_.end(), window_of(store, offset)));
-  lending_refused_ = lending_refused_ || refused;
+void Planner::registering_ended(const RunState& run) noexcept {
+  const Window window = window_of(*run.store_state, run.pieces.front().store_offset);
+  lending_.erase(std::find(lending_.begin(), lending_.end(), window));
+  lending_refused_ = lending_refused_ || is_refusal(run.lend_status);
+}
+
+void Planner::run_ended(const RunState& run) {
+  if (is_lent(run.chosen)) --lent_runs_;
+  if (run.medium.empty()) return;
+  using End = HotWays::End;
+  const End other = is_refusal(run.lend_status) ? End::refused : End::gave_way;
+  hot_ways_.ended({run.device, run.medium}, run.chosen, run.path.carriage == run.chosen ? End::moved : other,
+                  run.bytes);
 }
 
 const spi::Plan& Planner::plan(const RequestState& request, const ResolvedTransfer& transfer,
@@ -50,18 +69,47 @@ const spi::Plan& Planner::plan(const RequestState& request, const ResolvedTransf
   return known_;
 }
 
-bool Planner::lends(const RequestState& request, const spi::Plan& plan, std::uint64_t bytes) const noexcept {
+bool Planner::may_lend(const RequestState& request, const spi::Plan& plan, std::uint64_t bytes) const noexcept {
   if (options_.hot_path == PlannerOptions::HotPath::copy || lending_refused_ || request.unassisted) return false;
-  if (request.operation != Operation::read || !plan.lendable || bytes < kLendBytesMin) return false;
-  if (options_.keep_registered) return true;
-  return options_.hot_path == PlannerOptions::HotPath::lend && lending_.size() < kLendingMax;
+  return request.operation == Operation::read && plan.lendable && bytes >= kLendBytesMin;
 }
 
-bool Planner::must_wait(const ResolvedTransfer& transfer, std::uint64_t offset) const {
-  // What is to be kept is registered on the first load, however long that takes; the loads after it are the gain.
-  if (!options_.keep_registered || loans_.has(transfer.store->store(), transfer.device->device(), offset)) return false;
-  const Window window = window_of(*transfer.store, offset);
-  return lending_.size() >= kLendingMax || std::find(lending_.begin(), lending_.end(), window) != lending_.end();
+bool Planner::must_wait(const ResolvedTransfer& transfer, const LayoutCursor::Piece& piece) const {
+  if (loans_.has(transfer.store->store(), transfer.device->device(), piece.store_offset)) return false;
+  if (lending_.size() >= kLendingMax) return true;
+  if (!options_.keep_registered) return lent_runs_ > 0 && loans_.transient_room() < piece.bytes;
+  // What is to be kept is registered as a whole window on the first load; the loads after it are the gain.
+  const Window window = window_of(*transfer.store, piece.store_offset);
+  return std::find(lending_.begin(), lending_.end(), window) != lending_.end();
+}
+
+/// Resident bytes to memory that the host does not reach.
+void Planner::decide_hot(Decision& decision, const RequestState& request, const ResolvedTransfer& transfer,
+                         const spi::Plan& plan) {
+  decision.carriage = Carriage::slab_copy;
+  const std::uint64_t to_window_end = loans_.to_window_end(decision.piece.store_offset);
+  if (!may_lend(request, plan, std::min(to_window_end, decision.piece.bytes))) return;
+  choose_hot_way(decision, request, transfer, plan);
+  if (!is_lent(decision.carriage)) return;
+  // A registration costs a fixed third of a millisecond: as long as a window allows.
+  const std::uint64_t plan_left = plan.length - (decision.piece.store_offset - known_begin_);
+  decision.piece = request.cut->peek(std::min({to_window_end, plan_left, options_.lent_bytes_max}));
+  decision.wait = decision.wait || must_wait(transfer, decision.piece);
+}
+
+void Planner::choose_hot_way(Decision& decision, const RequestState& request, const ResolvedTransfer& transfer,
+                             const spi::Plan& plan) {
+  if (options_.hot_path == PlannerOptions::HotPath::kernel) {
+    decision.carriage = Carriage::lent_kernel;
+  } else if (options_.keep_registered || options_.hot_path == PlannerOptions::HotPath::lend) {
+    decision.carriage = Carriage::lent_copy;
+  } else {
+    const HotWays::Choice choice = hot_ways_.choose({transfer.device, plan.medium}, request.cut->remaining_bytes());
+    decision.carriage = choice.carriage;
+    decision.medium = plan.medium;
+    decision.wait = choice.wait;
+    if (!choice.reason.empty()) decision.reason = choice.reason;
+  }
 }
 
 Decision Planner::decide(const RequestState& request, const ResolvedTransfer& transfer, std::uint64_t run_bytes_max) {
@@ -99,13 +147,8 @@ Decision Planner::decide(const RequestState& request, const ResolvedTransfer& tr
   }
   if (transfer.host_reachable) {
     decision.carriage = Carriage::in_place;
-  } else if (const std::uint64_t window = loans_.to_window_end(decision.piece.store_offset);
-             lends(request, plan, std::min(window, decision.piece.bytes))) {
-    decision.carriage = Carriage::lent_copy;
-    decision.wait = must_wait(transfer, decision.piece.store_offset);
-    decision.piece.bytes = std::min(window, decision.piece.bytes);
   } else {
-    decision.carriage = Carriage::slab_copy;
+    decide_hot(decision, request, transfer, plan);
   }
   return decision;
 }

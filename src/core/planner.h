@@ -5,17 +5,20 @@
 #include <string_view>
 #include <vector>
 
+#include "core/hot_ways.h"
 #include "core/loans.h"
 #include "core/request_state.h"
+#include "core/run_state.h"
 
 namespace gpuio::core {
 
 /// What the settings say about ways and sizes.
 struct PlannerOptions {
-  enum class HotPath : std::uint8_t { automatic, copy, lend };
+  enum class HotPath : std::uint8_t { automatic, copy, lend, kernel };
   HotPath hot_path = HotPath::automatic;
   std::uint32_t slab_bytes = 8U << 20U;
-  bool keep_registered = false;  ///< memory.registered_budget_bytes > 0
+  std::uint64_t lent_bytes_max = 32U << 20U;  ///< Longest range registered at once.
+  bool keep_registered = false;               ///< memory.registered_budget_bytes > 0
 };
 
 /// How the piece at a Request's cursor is to travel, and how much of it.
@@ -26,14 +29,16 @@ struct Decision {
   std::uint64_t alignment = 1;  ///< Of offsets and lengths in the store, for what passes through a slab.
   std::uint64_t memory_alignment = 1;
   std::string_view reason;
-  bool wait = false;  ///< Not now: the pages are to be registered, and others are being.
+  std::string_view medium;  ///< Of HotWays, whose choice it was; empty if it was not.
+  bool wait = false;        ///< Not now: others are being registered, or a trial is ending.
 };
 
 /// Picks a Path for each piece: asks the store what the range can do now, and matches that with where the bytes go.
 /// Remembers the store's last answer, which usually holds for the next pieces too. Reactor only.
 class Planner {
  public:
-  Planner(const PlannerOptions& options, LoanBook& loans) : options_(options), loans_(loans) {}
+  Planner(const PlannerOptions& options, LoanBook& loans, const base::Clock& clock)
+      : options_(options), loans_(loans), hot_ways_(clock) {}
 
   /// Requires that the Request's cursor is not at its end; does not move it.
   [[nodiscard]] Decision decide(const RequestState& request, const ResolvedTransfer& transfer,
@@ -42,20 +47,28 @@ class Planner {
   /// The store's answers are old now: ask again. Once a poll.
   void forget() noexcept { known_store_ = nullptr; }
 
-  /// A run registers the window of `offset` from now on, until it ends.
-  void lending_started(const StoreState& store, std::uint64_t offset);
-  void lending_ended(const StoreState& store, std::uint64_t offset, bool refused) noexcept;
+  /// A run begins; if its pages are lent it registers them from now on.
+  void run_started(const RunState& run);
+  /// It has registered them, or could not.
+  void registering_ended(const RunState& run) noexcept;
+  /// It ends, or takes to slabs.
+  void run_ended(const RunState& run);
 
  private:
   [[nodiscard]] const spi::Plan& plan(const RequestState& request, const ResolvedTransfer& transfer,
                                       const LayoutCursor::Piece& piece, CacheUse cache);
-  [[nodiscard]] bool lends(const RequestState& request, const spi::Plan& plan, std::uint64_t bytes) const noexcept;
-  [[nodiscard]] bool must_wait(const ResolvedTransfer& transfer, std::uint64_t offset) const;
+  [[nodiscard]] bool may_lend(const RequestState& request, const spi::Plan& plan, std::uint64_t bytes) const noexcept;
+  void decide_hot(Decision& decision, const RequestState& request, const ResolvedTransfer& transfer,
+                  const spi::Plan& plan);
+  void choose_hot_way(Decision& decision, const RequestState& request, const ResolvedTransfer& transfer,
+                      const spi::Plan& plan);
+  [[nodiscard]] bool must_wait(const ResolvedTransfer& transfer, const LayoutCursor::Piece& piece) const;
   /// `goes_on`: the cursor's next piece will continue this one.
   void decide_direct(Decision& decision, const ResolvedTransfer& transfer, bool goes_on) const noexcept;
 
   PlannerOptions options_;
   LoanBook& loans_;
+  HotWays hot_ways_;
   /// A window of a store, by its first byte.
   struct Window {
     const StoreState* store = nullptr;
@@ -67,6 +80,7 @@ class Planner {
   }
 
   std::vector<Window> lending_;  ///< Being registered.
+  std::uint32_t lent_runs_ = 0;  ///< Under way, registered or about to be.
   bool lending_refused_ = false;
 
   const StoreState* known_store_ = nullptr;  ///< What the next four are about.

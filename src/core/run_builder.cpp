@@ -82,7 +82,7 @@ RunBuilder::Extend RunBuilder::extend(RunState& run, RequestState& request, std:
   run.bytes += decision.piece.bytes;
   ++request.pieces_outstanding;
   advance(request, decision.piece.bytes);
-  const bool one_piece = run.path.carriage == Carriage::lent_copy;
+  const bool one_piece = is_lent(run.path.carriage);
   return one_piece || run.pieces.size() >= pieces_max(run) ? Extend::full : Extend::more;
 }
 
@@ -107,6 +107,8 @@ RunBuilder::Extend RunBuilder::begin(RunState& run, RequestState& request, const
   run.device = transfer.device;
   run.way = decision.way;
   run.path = {decision.way, decision.carriage};
+  run.chosen = decision.carriage;
+  run.medium = decision.medium;
   run.way_name = run.store != nullptr ? run.store->way_name(decision.way) : std::string_view("memory");
   run.reason = decision.reason;
   run.deadline_ns = request.deadline_ns;

@@ -14,6 +14,24 @@ void RunState::run() {
   sink_.finished(*this);
 }
 
+void RunState::reset_as(const RunState& other) {
+  reset();
+  kind = other.kind;
+  operation = other.operation;
+  priority = other.priority;
+  urgent = other.urgent;
+  unassisted = other.unassisted;
+  store_state = other.store_state;
+  store = other.store;
+  device = other.device;
+  way = other.way;
+  path = other.path;
+  chosen = other.chosen;
+  way_name = other.way_name;
+  reason = other.reason;
+  deadline_ns = other.deadline_ns;
+}
+
 void RunState::reset() {
   segment_list.clear();
   pieces.clear();
@@ -21,11 +39,13 @@ void RunState::reset() {
   segments = {};
   store = nullptr;
   store_state.reset();
+  medium = {};
   lent = Lent();
   lend_status = Status();
   device = nullptr;
   ring = nullptr;
   slab = nullptr;
+  list = nullptr;
   loans = nullptr;
   engine_data = nullptr;
   event = nullptr;

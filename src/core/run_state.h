@@ -61,10 +61,14 @@ class RunState final : public spi::Run, public spi::Task {
 
   /// Makes it as new, keeping the vectors' memory.
   void reset();
+  /// Makes it as `other` began, without its pieces.
+  void reset_as(const RunState& other);
 
   std::vector<spi::Segment> segment_list;
   std::vector<Piece> pieces;
   Path path;
+  Carriage chosen = Carriage::in_place;  ///< The carriage at the start; `path` has the one it came to.
+  std::string_view medium;               ///< As Decision::medium.
   std::string_view way_name;
   std::string_view reason;
   Operation operation = Operation::read;
@@ -74,6 +78,7 @@ class RunState final : public spi::Run, public spi::Task {
   DeviceState* device = nullptr;
   SlabRing* ring = nullptr;
   Slab* slab = nullptr;
+  Slab* list = nullptr;             ///< Small; holds the kernel's list of a run whose bytes pass through no slab.
   std::uint64_t bytes = 0;          ///< That the pieces name.
   std::uint64_t storage_bytes = 0;  ///< That the storage moves, widened and with gaps.
   std::uint64_t started_ns = 0;

@@ -29,7 +29,7 @@ Scheduler::Scheduler(spi::Executor& executor, const SchedulerOptions& options, L
       loans_(loans),
       counters_(counters),
       admission_(options.admission),
-      planner_(options.planner, loans),
+      planner_(options.planner, loans, executor_.clock()),
       builder_(options.builder, planner_),
       random_(executor_.clock().now_ns()) {
   executor_.attach(*this);

@@ -93,7 +93,11 @@ class Scheduler final : public spi::Pollable, public RunSink {
   void start_mover(RunState& run);
   void engine_done(RunState& run, std::uint64_t now);
   void registering_done(RunState& run, std::uint64_t now);
-  void fall_back_to_slab(RunState& run, std::uint64_t now);
+  void take_list(RunState& run);
+  void fall_back_to_slabs(RunState& run, std::uint64_t now);
+  void take_slab(RunState& run, std::uint64_t now);
+  void put_in_flight(RunState& run, std::uint64_t now);
+  void take_out_of_flight(const RunState& run, std::uint64_t now);
   void moved(RunState& run, const Status& status, std::uint64_t now);
   bool retry(RunState& run, std::uint64_t now);
   void fail_segments(RunState& run);

@@ -35,18 +35,32 @@ RunState& Scheduler::take_run() {
   return run;
 }
 
-void Scheduler::start(RunState& run, std::uint64_t now) {
+void Scheduler::put_in_flight(RunState& run, std::uint64_t now) {
   run.started_ns = now;
   run.in_flight_index = in_flight_.size();
   in_flight_.push_back(&run);
   admission_.started(run, now);
+  planner_.run_started(run);
   runs_started_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Scheduler::take_out_of_flight(const RunState& run, std::uint64_t now) {
+  admission_.ended(run, now);
+  planner_.run_ended(run);
+  in_flight_[run.in_flight_index] = in_flight_.back();
+  in_flight_[run.in_flight_index]->in_flight_index = run.in_flight_index;
+  in_flight_.pop_back();
+}
+
+void Scheduler::start(RunState& run, std::uint64_t now) {
+  put_in_flight(run, now);
   switch (run.path.carriage) {
     case Carriage::lent_copy:
     case Carriage::kept_copy:
+    case Carriage::lent_kernel:
+    case Carriage::kept_kernel:
       run.stage = Stage::registering;
       run.loans = &loans_;
-      planner_.lending_started(*run.store_state, run.pieces.front().store_offset);
       executor_.post(run);
       break;
     case Carriage::device_copy:
@@ -142,8 +156,8 @@ void Scheduler::start_delayed(std::uint64_t now) {
     if (!wanted) {
       fail_all(*run, Status(Code::cancelled, "given up before its next attempt"));
       complete(*run, now);
-    } else if (run->path.carriage == Carriage::lent_copy) {
-      fall_back_to_slab(*run, now);
+    } else if (run->path.carriage == Carriage::slab_copy && run->slab == nullptr) {
+      take_slab(*run, now);
     } else {
       start_engine(*run);
     }
@@ -151,21 +165,51 @@ void Scheduler::start_delayed(std::uint64_t now) {
 }
 
 void Scheduler::registering_done(RunState& run, std::uint64_t now) {
-  const bool refused = !run.lend_status.ok() && run.lend_status.code() != Code::would_block;
-  planner_.lending_ended(*run.store_state, run.pieces.front().store_offset, refused);
-  if (run.lend_status.ok()) {
-    if (run.lent.reused()) run.path.carriage = Carriage::kept_copy;
-    // The driver's interface takes sources as const; a Piece serves both directions.
-    run.pieces.front().host = const_cast<std::byte*>(run.lent.address());
-    start_mover(run);
-    return;
-  }
-  fall_back_to_slab(run, now);
+  planner_.registering_ended(run);
+  if (!run.lend_status.ok()) return fall_back_to_slabs(run, now);
+  const bool by_kernel = run.path.carriage == Carriage::lent_kernel;
+  if (run.lent.reused()) run.path.carriage = by_kernel ? Carriage::kept_kernel : Carriage::kept_copy;
+  if (by_kernel) take_list(run);
+  // The driver's interface takes sources as const; a Piece serves both directions.
+  run.pieces.front().host = const_cast<std::byte*>(run.lent.address());
+  start_mover(run);
 }
 
-void Scheduler::fall_back_to_slab(RunState& run, std::uint64_t now) {
+/// Without memory for the kernel's list the copy engine does it.
+void Scheduler::take_list(RunState& run) {
+  run.ring = &run.device->ring();
+  run.list = run.ring->acquire(SlabClass::small, run.urgent);
+  if (run.list != nullptr) return;
+  run.path.carriage = run.path.carriage == Carriage::kept_kernel ? Carriage::kept_copy : Carriage::lent_copy;
+}
+
+/// What was to be lent in one piece goes through slabs in several: a run for each slab.
+void Scheduler::fall_back_to_slabs(RunState& run, std::uint64_t now) {
+  run.path.carriage = Carriage::slab_copy;
+  take_out_of_flight(run, now);
+  run.chosen = Carriage::slab_copy;
+  run.medium = {};
+  const Piece whole = run.pieces.front();
+  const std::uint64_t slab_bytes = run.device->ring().slab_bytes();
+  for (std::uint64_t done = 0; done < whole.bytes; done += slab_bytes) {
+    RunState& part = done == 0 ? run : take_run();
+    if (done > 0) {
+      part.reset_as(run);
+      ++whole.request->pieces_outstanding;
+    }
+    const std::uint64_t offset = whole.store_offset + done;
+    const auto bytes = static_cast<std::uint32_t>(std::min(slab_bytes, whole.bytes - done));
+    part.pieces.assign(1, {whole.request, whole.transfer, offset, bytes, nullptr, whole.memory + done, 0});
+    part.segment_list.assign(1, {offset, nullptr, bytes, bytes});
+    part.bytes = part.storage_bytes = bytes;
+    put_in_flight(part, now);
+    take_slab(part, now);
+  }
+}
+
+void Scheduler::take_slab(RunState& run, std::uint64_t now) {
   SlabRing& ring = run.device->ring();
-  run.slab = ring.acquire(SlabClass::big, run.urgent);
+  run.slab = ring.acquire(SlabClass::big, run.urgent, run.bytes);
   if (run.slab == nullptr) {
     if (Status status = ring.status(SlabClass::big); !status.ok()) {
       fail_all(run, status);
@@ -178,9 +222,7 @@ void Scheduler::fall_back_to_slab(RunState& run, std::uint64_t now) {
     return;
   }
   run.ring = &ring;
-  run.path.carriage = Carriage::slab_copy;
-  Piece& piece = run.pieces.front();
-  piece.host = run.slab->memory;
+  run.pieces.front().host = run.slab->memory;
   run.segment_list.front().memory = run.slab->memory;
   run.segments = run.segment_list;
   start_engine(run);
@@ -234,10 +276,8 @@ void Scheduler::quarantine(RunState& run) {
 }
 
 void Scheduler::complete(RunState& run, std::uint64_t now) {
-  admission_.ended(run, now);
-  in_flight_[run.in_flight_index] = in_flight_.back();
-  in_flight_[run.in_flight_index]->in_flight_index = run.in_flight_index;
-  in_flight_.pop_back();
+  take_out_of_flight(run, now);
+  if (run.list != nullptr) run.ring->release(std::exchange(run.list, nullptr));
   if (run.slab != nullptr) {
     if (run.quarantined) quarantined_.fetch_sub(run.slab->bytes, std::memory_order_relaxed);
     run.ring->release(run.slab);

@@ -133,6 +133,18 @@ TEST_F(SlabPreparationTest, WhatIsPreparedHidesNoFailureOfTheFirstBlock) {
   EXPECT_EQ(ring->status(SlabClass::big).code(), Code::resource_exhausted);
 }
 
+TEST_F(SlabPreparationTest, WhatWasPreparedInVainGoesToTheRingThatNeedsIt) {
+  const auto ring = open(4, 3);
+  SlabRing other(device_, *group_, {.slab_bytes = kSlabBytes});
+  EXPECT_EQ(bulk(*ring), nullptr);
+  while (executor_.run_one()) {
+  }
+  EXPECT_EQ(budget_->room(), 0U);
+  Slab* const given = other.acquire(SlabClass::small, false);
+  ASSERT_NE(given, nullptr) << "another Request's, after the first was cancelled";
+  other.release(given);
+}
+
 TEST_F(SlabPreparationTest, EndOfTheRingWaitsForItsTasksAndReturnsTheirBudget) {
   auto ring = open(16, 4);
   EXPECT_EQ(bulk(*ring), nullptr);

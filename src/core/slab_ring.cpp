@@ -171,6 +171,7 @@ bool SlabRing::take_budget() {
   if (budget.try_take(slab_bytes_)) return true;
   SlabRing* richest = nullptr;
   for (SlabRing* ring : group_.rings_) {
+    static_cast<void>(ring->add_prepared());  // What nobody asked for since can be given.
     const bool can_give = ring->gives_to(*this) && !ring->free_big_.empty();
     if (can_give && (richest == nullptr || ring->big_slabs_ > richest->big_slabs_)) richest = ring;
   }

@@ -209,6 +209,7 @@ std::vector<Case> cases() {
       all.push_back({folder, engine, "auto", true});
       all.push_back({folder, engine, "copy", false});
       all.push_back({folder, engine, "register", false});
+      all.push_back({folder, engine, "kernel", false});
     }
   }
   return all;

@@ -83,6 +83,7 @@ struct Plan {
   bool lendable = false;     ///< `lend` may work: the pages themselves can be registered with a device.
   std::uint64_t length = 0;  ///< From the range's start, how far this plan holds.
   std::string_view reason;   ///< Static text.
+  std::string_view medium;   ///< Of lendable ranges, static text: where ranges cost alike to read and to register.
 };
 
 /// The store's own pages, for devices only (host code must not touch them: another process may truncate the file).

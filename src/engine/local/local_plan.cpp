@@ -17,10 +17,11 @@ spi::Plan cached_plan(std::uint64_t length, std::string_view reason) {
   return plan;
 }
 
-spi::Plan resident_plan(std::uint64_t length, std::string_view reason) {
+spi::Plan resident_plan(std::uint64_t length, std::string_view reason, std::string_view medium) {
   spi::Plan plan = cached_plan(length, reason);
   plan.resident = true;
   plan.lendable = true;
+  plan.medium = medium;
   return plan;
 }
 
@@ -49,14 +50,14 @@ spi::Plan LocalStore::direct_plan(std::uint64_t length, std::string_view reason)
 }
 
 spi::Plan LocalStore::plan_read(std::uint64_t offset, std::uint64_t length, CacheUse cache) {
-  if (in_memory()) return resident_plan(length, "the file system keeps it in memory");
+  if (in_memory()) return resident_plan(length, "the file system keeps it in memory", "file system in memory");
   const bool direct = file_.alignment().usable();
   if (cache == CacheUse::direct && direct) return direct_plan(length, "asked for");
   if (cache == CacheUse::automatic && direct && direct_use_ == DirectUse::always) {
     return direct_plan(length, "local.direct is always");
   }
   const ResidencyMap::Answer answer = resident(offset, length);
-  if (answer.resident) return resident_plan(answer.length, "in the page cache");
+  if (answer.resident) return resident_plan(answer.length, "in the page cache", "page cache");
   if (cache == CacheUse::cached) return queued_plan(answer.length, "cold; the page cache was asked for");
   if (direct_use_ == DirectUse::never) return queued_plan(answer.length, "cold; local.direct is never");
   if (!direct) return queued_plan(answer.length, "cold; O_DIRECT does not work here");

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/hot_ways.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace gpuio::core {
+namespace {
+
+/// Long enough that the ends of two runs tell a rate.
+constexpr std::uint64_t kEpochBytes = 128ULL << 20U;
+
+/// A trial is to be a small part of the Request that pays for it.
+constexpr std::uint64_t kTrialShare = 4;
+
+/// Rates closer than this are the same; then CPU time decides.
+constexpr double kSameRate = 1.03;
+
+}  // namespace
+
+HotWays::Ledger& HotWays::ledger(const Place& place) {
+  const auto found = std::ranges::find(ledgers_, place, &Ledger::place);
+  if (found != ledgers_.end()) return *found;
+  ledgers_.emplace_back().place = place;
+  return ledgers_.back();
+}
+
+HotWays::Way HotWays::way_of(Carriage carriage) noexcept {
+  return static_cast<Way>(std::ranges::find(kWays, carriage) - kWays.begin());
+}
+
+HotWays::Choice HotWays::choose(const Place& place, std::uint64_t left_bytes) {
+  Ledger& known = ledger(place);
+  const bool due = known.moved_bytes >= known.next_trial_bytes && left_bytes >= kTrialShare * kTrialBytes;
+  if (known.trial == kNone && due) begin_trial(known);
+  if (known.trial == kNone) return {kWays[known.best], known.reason, false};
+  return {kWays[known.trial], "a trial of this way", known.trial_left_bytes == 0};
+}
+
+/// The next way in turn that is not the one taken anyway; none if all others were refused.
+void HotWays::begin_trial(Ledger& ledger) noexcept {
+  ledger.next_trial_bytes = 2 * ledger.moved_bytes;
+  for (Way step = 1; step < kWays.size(); ++step) {
+    const Way way = (ledger.last_trial + step) % kWays.size();
+    if (way == ledger.best || ledger.costs[way].refused) continue;
+    ledger.last_trial = ledger.trial = way;
+    ledger.trial_left_bytes = kTrialBytes;
+    return;
+  }
+}
+
+void HotWays::started(const Place& place, Carriage carriage, std::uint64_t bytes) {
+  Ledger& known = ledger(place);
+  ++known.in_flight;
+  if (known.trial == kNone || way_of(carriage) != known.trial) return;
+  ++known.trial_in_flight;
+  known.trial_left_bytes -= std::min(known.trial_left_bytes, bytes);
+}
+
+void HotWays::ended(const Place& place, Carriage carriage, End end, std::uint64_t bytes) {
+  Ledger& known = ledger(place);
+  const Way way = way_of(carriage);
+  known.moved_bytes += bytes;
+  if (end == End::moved) measure(known, way, bytes);
+  if (end == End::refused) {
+    known.costs[way].refused = true;
+    if (known.trial == way) known.trial_left_bytes = 0;
+    if (known.best == way) judge(known);
+  }
+  if (--known.in_flight == 0) known.epoch.way = kNone;
+  if (known.trial == way && known.trial_in_flight > 0) --known.trial_in_flight;
+  if (known.trial != kNone && known.trial_left_bytes == 0 && known.trial_in_flight == 0) end_trial(known);
+}
+
+void HotWays::end_trial(Ledger& ledger) {
+  ledger.trial = kNone;
+  judge(ledger);
+  const auto text = [&](Way way) {
+    const Cost& cost = ledger.costs[way];
+    if (!cost.known()) return fmt::format("{}: {}", to_string(kWays[way]), cost.refused ? "refused" : "not measured");
+    return fmt::format("{}: {:.1f} GB/s, {:.3f} s/GB of CPU time", to_string(kWays[way]), 1 / cost.ns_per_byte,
+                       cost.cpu_ns_per_byte);
+  };
+  GPUIO_LOG(info, "core",
+            fmt::format("resident bytes ({}): {}; {}; {}; taken: {}", ledger.place.medium, text(0), text(1), text(2),
+                        to_string(kWays[ledger.best])));
+}
+
+void HotWays::measure(Ledger& ledger, Way way, std::uint64_t bytes) noexcept {
+  Epoch& epoch = ledger.epoch;
+  const std::uint64_t now_ns = clock_.now_ns();
+  if (epoch.way == way) {
+    epoch.bytes += bytes;
+    if (epoch.bytes < kEpochBytes) return;
+    const auto moved = static_cast<double>(epoch.bytes);
+    ledger.costs[way].ns_per_byte = static_cast<double>(std::max<std::uint64_t>(now_ns - epoch.start_ns, 1)) / moved;
+    ledger.costs[way].cpu_ns_per_byte = static_cast<double>(clock_.cpu_ns() - epoch.start_cpu_ns) / moved;
+  }
+  epoch = {way, now_ns, clock_.cpu_ns(), 0};
+}
+
+void HotWays::judge(Ledger& ledger) noexcept {
+  Way quickest = kNone;
+  for (Way way = 0; way < kWays.size(); ++way) {
+    const bool better = quickest == kNone || ledger.costs[way].ns_per_byte < ledger.costs[quickest].ns_per_byte;
+    if (ledger.costs[way].known() && better) quickest = way;
+  }
+  ledger.best = 0;
+  ledger.reason = {};
+  if (quickest == kNone) return;
+  Way best = quickest;
+  for (Way way = 0; way < kWays.size(); ++way) {
+    const Cost& cost = ledger.costs[way];
+    const bool same_rate = cost.known() && cost.ns_per_byte <= kSameRate * ledger.costs[quickest].ns_per_byte;
+    if (same_rate && cost.cpu_ns_per_byte < ledger.costs[best].cpu_ns_per_byte) best = way;
+  }
+  ledger.best = best;
+  ledger.reason = best == quickest ? "in memory; measured quickest here"
+                                   : "in memory; measured as quick as any here, for the least CPU time";
+}
+
+}  // namespace gpuio::core
