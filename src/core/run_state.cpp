@@ -35,7 +35,7 @@ void RunState::reset() {
   storage_bytes = 0;
   attempt = 0;
   quarantined = false;
-  unassisted = false;
+  lane = Lane::bulk;
   urgent = false;
   stage = Stage::free;
 }

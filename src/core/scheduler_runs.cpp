@@ -164,7 +164,7 @@ void Scheduler::registering_done(RunState& run, std::uint64_t now) {
 }
 
 void Scheduler::fall_back_to_slab(RunState& run, std::uint64_t now) {
-  SlabRing& ring = run.device->ring();
+  SlabRing& ring = run.device->ring(Lane::bulk);
   run.slab = ring.acquire(SlabClass::big, run.urgent);
   if (run.slab == nullptr) {
     if (Status status = ring.status(SlabClass::big); !status.ok()) {
