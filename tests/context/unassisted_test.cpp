@@ -56,6 +56,7 @@ class Unassisted : public testing::Test {
   /// `count` extents of `bytes`, in no order, so that neighbours do not travel together.
   static Layout scattered(std::uint64_t count, std::uint64_t bytes) {
     std::vector<Extent> extents;
+    extents.reserve(count);
     for (std::uint64_t i = 0; i < count; ++i) extents.push_back({(i * 7919) % count * bytes, bytes});
     return Layout::extents(std::move(extents));
   }
@@ -128,6 +129,7 @@ TEST_F(Unassisted, RequestsOnManyStreamsEndAndTheStreamsPass) {
   constexpr std::uint64_t kPart = 128U << 10U;
   const Buffer own = device_->allocate(64 * kPart).value();
   std::vector<Stream> streams;
+  streams.reserve(64);
   for (int i = 0; i < 64; ++i) streams.push_back(device_->create_stream().value());
   take_all_that_others_may_have();
   std::vector<Request> requests;

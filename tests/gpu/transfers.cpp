@@ -32,6 +32,7 @@ std::vector<std::byte> bytes_of(std::uint64_t offset, std::uint64_t length, std:
 /// `count` extents in no order, so that neighbours do not travel together.
 Layout scattered(std::uint64_t count, std::uint64_t length) {
   std::vector<Extent> extents;
+  extents.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) extents.push_back({(i * 7919) % count * (length + 3), length});
   return Layout::extents(std::move(extents));
 }

@@ -131,8 +131,8 @@ TEST_F(WaitingKernelsTest, AllKindsOfRequestsEndTogether) { expect_all_end(kinds
 
 TEST_F(WaitingKernelsTest, RequestsEndThoughOthersThatNeedKernelsCameFirst) {
   // Small reads move with a kernel, and hold their slabs and streams until it has run.
-  std::vector<std::unique_ptr<Transferring>> others;
-  for (int i = 0; i < 40; ++i) others.push_back(prepare(kinds()[1]));
+  std::vector<std::unique_ptr<Transferring>> others(40);
+  for (auto& other : others) other = prepare(kinds()[1]);
   expect_all_end(kinds(), others);
 }
 
