@@ -7,6 +7,7 @@ include(GoogleTest)
 define_property(GLOBAL PROPERTY GPUIO_ROOMS)
 
 add_custom_target(unit_tests COMMENT "the tests that stand beside the code")
+add_custom_target(gpu_tests COMMENT "the tests that need a GPU")
 
 # gpuio_test(<name> SOURCES ... [LINK ...] [LABELS ...] [TIMEOUT seconds] [SERIAL])
 #
@@ -26,9 +27,11 @@ function(gpuio_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE gpuio_flags ${arg_LINK} GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin/tests")
-  if(unit IN_LIST arg_LABELS)
-    add_dependencies(unit_tests ${name})
-  endif()
+  foreach(label IN ITEMS unit gpu)
+    if(label IN_LIST arg_LABELS)
+      add_dependencies(${label}_tests ${name})
+    endif()
+  endforeach()
   # PRE_TEST: listing runs at ctest time, so a build never executes what it built.
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL $<BOOL:${arg_SERIAL}>)

@@ -60,7 +60,17 @@ struct TransferOptions {
 
   CacheUse cache = CacheUse::automatic;  ///< Overrides the store's.
 
-  /// A kernel that is already waiting depends on this Request: it then uses no kernel, no allocation, no registration.
+  /// A kernel that is already waiting depends on this Request: from its start to its end it uses no kernel, no
+  /// allocation, no registration and no module load, but streams, events and up to 8 MiB of slabs that every accelerator
+  /// has for such Requests from when it was opened (a quarter of memory.pinned_budget_bytes at most, all together), so it
+  /// goes on however many kernels wait. It goes before all others, and without a timeout of its own or of the settings it
+  /// has one of 30 s.
+  ///
+  /// What it takes from the caller: the device was opened, the memory allocated and the Store opened before the kernel
+  /// started; nothing is allocated or freed on the device until it ends (drivers may wait for kernels there); and the
+  /// kernel gives up by itself some time, because bytes may fail to come. A kernel sees bytes as they arrive, in no
+  /// order: it waits for each part that it reads, not for the last. A copy has host memory on one side; between
+  /// accelerators' memory it fails with `unsupported`. On the host device it only goes first.
   bool unassisted = false;
 };
 

@@ -57,6 +57,7 @@ class ContextState final : public SlabMemoryListener {
   [[nodiscard]] Status resolve(Operation operation, const Transfer& transfer, std::size_t index,
                                ResolvedTransfer& resolved);
   [[nodiscard]] Status resolve_memory(const Slice& slice, std::string_view argument, ResolvedTransfer& resolved);
+  void set_deadline(RequestState& request, const TransferOptions& options);
   [[nodiscard]] Status set_stream(RequestState& request, const Stream& stream);
   /// Has `request` start after the stream's work so far, and later work of the stream wait for it.
   [[nodiscard]] Status enter_stream(RequestState& request);

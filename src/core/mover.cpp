@@ -8,7 +8,7 @@ namespace gpuio::core {
 
 Status Mover::start(RunState& run) {
   const bool to_device = run.operation != Operation::write;
-  spi::StreamHandle stream = run.device->transfer_stream(to_device, run.priority == Priority::high);
+  spi::StreamHandle stream = run.device->transfer_stream(to_device, run.lane);
   GPUIO_ASSIGN(run.event, run.device->take_event());
   Status status = queue(run, stream);
   if (status.ok()) status = run.device->device().record(run.event, stream);

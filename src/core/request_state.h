@@ -80,6 +80,10 @@ class RequestState {
     return index == 0 ? first_transfer : more_transfers[index - 1];
   }
   ResolvedTransfer& add_transfer();
+  [[nodiscard]] Lane lane() const noexcept {
+    if (unassisted) return Lane::unassisted;
+    return priority == Priority::high ? Lane::urgent : Lane::bulk;
+  }
 
   // ---- reactor
   std::size_t cut_transfer = 0;     ///< The transfer being cut.

@@ -53,8 +53,9 @@ RunBuilder::Outcome RunBuilder::build(RunState& run, std::deque<RequestPointer>&
     return step == Extend::blocked ? Outcome::blocked : Outcome::failed;
   }
   if (run.pieces.empty()) return Outcome::exhausted;
-  if (run.path.carriage == Carriage::slab_copy && !run.unassisted && !run.device->device().memory_is_host() &&
-      run.pieces.size() >= kKernelPiecesMin && run.bytes / run.pieces.size() <= kKernelPieceBytesMax) {
+  if (run.path.carriage == Carriage::slab_copy && run.lane != Lane::unassisted &&
+      !run.device->device().memory_is_host() && run.pieces.size() >= kKernelPiecesMin &&
+      run.bytes / run.pieces.size() <= kKernelPieceBytesMax) {
     run.path.carriage = Carriage::slab_kernel;
   }
   run.segments = run.segment_list;
@@ -100,8 +101,8 @@ RunBuilder::Extend RunBuilder::begin(RunState& run, RequestState& request, const
   run.operation = request.operation;
   run.kind = request.operation == Operation::write ? spi::RunKind::write : spi::RunKind::read;
   run.priority = request.priority;
-  run.urgent = request.priority == Priority::high;
-  run.unassisted = request.unassisted;
+  run.lane = request.lane();
+  run.urgent = run.lane != Lane::bulk;
   run.store_state = transfer.store;
   run.store = transfer.store ? &transfer.store->store() : nullptr;
   run.device = transfer.device;
@@ -115,11 +116,11 @@ RunBuilder::Extend RunBuilder::begin(RunState& run, RequestState& request, const
   slab_used_ = 0;
   if (!uses_slab(decision.carriage)) return Extend::more;
 
-  run.ring = &transfer.device->ring();
+  run.ring = &transfer.device->ring(run.lane);
   const std::uint64_t wanted = remaining_bytes(request) + 2ULL * decision.alignment;
   const bool small = run.urgent || wanted + list_bytes(run.ring->small_bytes()) <= run.ring->small_bytes();
   const SlabClass size_class = small ? SlabClass::small : SlabClass::big;
-  run.slab = run.ring->acquire(size_class, run.urgent || run.unassisted, wanted);
+  run.slab = run.ring->acquire(size_class, run.urgent, wanted);
   if (run.slab != nullptr) return Extend::more;
   failure_ = run.ring->status(size_class);
   return failure_.ok() ? Extend::blocked : Extend::failed;
@@ -128,7 +129,7 @@ RunBuilder::Extend RunBuilder::begin(RunState& run, RequestState& request, const
 bool RunBuilder::fits(const RunState& run, const RequestState& request, const ResolvedTransfer& transfer,
                       const Decision& decision, std::uint64_t storage_bytes_max) const noexcept {
   return run.store_state == transfer.store && run.device == transfer.device && run.operation == request.operation &&
-         run.way == decision.way && run.path.carriage == decision.carriage && run.unassisted == request.unassisted &&
+         run.way == decision.way && run.path.carriage == decision.carriage && run.lane == request.lane() &&
          run.bytes + decision.piece.bytes <=
              (decision.way == spi::Way::cached ? options_.run_bytes_max : storage_bytes_max);
 }

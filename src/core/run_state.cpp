@@ -20,7 +20,7 @@ void RunState::reset_as(const RunState& other) {
   operation = other.operation;
   priority = other.priority;
   urgent = other.urgent;
-  unassisted = other.unassisted;
+  lane = other.lane;
   store_state = other.store_state;
   store = other.store;
   device = other.device;
@@ -55,7 +55,7 @@ void RunState::reset() {
   storage_bytes = 0;
   attempt = 0;
   quarantined = false;
-  unassisted = false;
+  lane = Lane::bulk;
   urgent = false;
   stage = Stage::free;
 }

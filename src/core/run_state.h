@@ -85,7 +85,7 @@ class RunState final : public spi::Run, public spi::Task {
   std::uint32_t attempt = 0;
   std::uint64_t retry_at_ns = 0;
   bool quarantined = false;
-  bool unassisted = false;
+  Lane lane = Lane::bulk;
   spi::EventHandle event = nullptr;
 
   LoanBook* loans = nullptr;  ///< Stage::registering: where to borrow, and what came of it.

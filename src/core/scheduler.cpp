@@ -2,6 +2,7 @@
 #include "core/scheduler.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/planted_bug.h"
 #include "base/try.h"
@@ -15,11 +16,13 @@ constexpr std::uint64_t kSlabPollNs = 200'000;
 
 constexpr std::size_t kDeadlinesKept = 1024;
 
-std::size_t queue_of(Priority priority) {
-  if (base::planted_bug("priorities_are_ignored")) return 2;
-  return 2 - static_cast<std::size_t>(priority);
+/// Unassisted Requests have a queue of their own: what stands before them in another may wait for what is held until
+/// kernels have run, and those for the unassisted ones.
+std::size_t queue_of(const RequestState& request) {
+  if (base::planted_bug("priorities_are_ignored")) return 3;
+  return request.unassisted ? 0 : 3 - static_cast<std::size_t>(request.priority);
 }
-Priority priority_of(std::size_t queue) { return static_cast<Priority>(2 - queue); }
+Priority priority_of(std::size_t queue) { return queue == 0 ? Priority::high : static_cast<Priority>(3 - queue); }
 
 }  // namespace
 
@@ -116,7 +119,8 @@ void Scheduler::accept(RequestPointer request, std::uint64_t now) {
   if (request->start_after != nullptr && !base::planted_bug("stream_order_is_ignored")) {
     gated_.push_back(std::move(request));
   } else {
-    queues_[queue_of(request->priority)].push_back(std::move(request));
+    auto& queue = queues_[queue_of(*request)];
+    queue.push_back(std::move(request));
   }
 }
 
@@ -150,8 +154,7 @@ void Scheduler::start_gated() {
       ++i;
       continue;
     }
-    request.stream_device->give_event(request.start_after);
-    request.start_after = nullptr;
+    request.stream_device->give_event(std::exchange(request.start_after, nullptr));
     RequestPointer pointer = std::move(gated_[i]);
     gated_[i] = std::move(gated_.back());
     gated_.pop_back();
@@ -161,7 +164,7 @@ void Scheduler::start_gated() {
     if (request.cut_done) {
       finish_if_ended(request);
     } else {
-      queues_[queue_of(request.priority)].push_back(std::move(pointer));
+      queues_[queue_of(request)].push_back(std::move(pointer));
     }
   }
 }
@@ -237,7 +240,7 @@ void Scheduler::fail_front(std::deque<RequestPointer>& queue, const Status& stat
 void Scheduler::abandon(RequestState& request) {
   request.cut_done = true;
   request.abandoned = true;
-  auto& queue = queues_[queue_of(request.priority)];
+  auto& queue = queues_[queue_of(request)];
   std::erase_if(queue, [&request](const RequestPointer& queued) { return queued.get() == &request; });
   for (RunState* run : in_flight_) {
     bool others = false;

@@ -177,7 +177,7 @@ void Scheduler::registering_done(RunState& run, std::uint64_t now) {
 
 /// Without memory for the kernel's list the copy engine does it.
 void Scheduler::take_list(RunState& run) {
-  run.ring = &run.device->ring();
+  run.ring = &run.device->ring(Lane::bulk);
   run.list = run.ring->acquire(SlabClass::small, run.urgent);
   if (run.list != nullptr) return;
   run.path.carriage = run.path.carriage == Carriage::kept_kernel ? Carriage::kept_copy : Carriage::lent_copy;
@@ -189,26 +189,29 @@ void Scheduler::fall_back_to_slabs(RunState& run, std::uint64_t now) {
   take_out_of_flight(run, now);
   run.chosen = Carriage::slab_copy;
   run.medium = {};
+  // All of them before any begins: one that fails at once must not end the Request, or be taken for another part.
+  std::vector<RunState*> parts{&run};
   const Piece whole = run.pieces.front();
-  const std::uint64_t slab_bytes = run.device->ring().slab_bytes();
-  for (std::uint64_t done = 0; done < whole.bytes; done += slab_bytes) {
-    RunState& part = done == 0 ? run : take_run();
-    if (done > 0) {
-      part.reset_as(run);
-      ++whole.request->pieces_outstanding;
-    }
+  const std::uint64_t slab_bytes = run.device->ring(Lane::bulk).slab_bytes();
+  for (std::uint64_t done = slab_bytes; done < whole.bytes; done += slab_bytes) {
+    parts.push_back(&take_run());
+    parts.back()->reset_as(run);
+    ++whole.request->pieces_outstanding;
+  }
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::uint64_t done = i * slab_bytes;
     const std::uint64_t offset = whole.store_offset + done;
     const auto bytes = static_cast<std::uint32_t>(std::min(slab_bytes, whole.bytes - done));
-    part.pieces.assign(1, {whole.request, whole.transfer, offset, bytes, nullptr, whole.memory + done, 0});
-    part.segment_list.assign(1, {offset, nullptr, bytes, bytes});
-    part.bytes = part.storage_bytes = bytes;
-    put_in_flight(part, now);
-    take_slab(part, now);
+    parts[i]->pieces.assign(1, {whole.request, whole.transfer, offset, bytes, nullptr, whole.memory + done, 0});
+    parts[i]->segment_list.assign(1, {offset, nullptr, bytes, bytes});
+    parts[i]->bytes = parts[i]->storage_bytes = bytes;
+    put_in_flight(*parts[i], now);
   }
+  for (RunState* part : parts) take_slab(*part, now);
 }
 
 void Scheduler::take_slab(RunState& run, std::uint64_t now) {
-  SlabRing& ring = run.device->ring();
+  SlabRing& ring = run.device->ring(Lane::bulk);
   run.slab = ring.acquire(SlabClass::big, run.urgent, run.bytes);
   if (run.slab == nullptr) {
     if (Status status = ring.status(SlabClass::big); !status.ok()) {

@@ -32,7 +32,7 @@ using SettingValue =
 #define GPUIO_SETTINGS(X) \
   X(size, memory, pinned_budget_bytes, 256 * base::kMiB, between(0, 1 * base::kPiB), fixed, \
     "Most host memory that slabs and windows of a context may pin, all devices together. Full means waiting, not " \
-    "growth.") \
+    "growth. Up to 8 MiB of it are each accelerator's for unassisted Requests, a quarter of it at most.") \
   X(size, memory, registered_budget_bytes, 0, between(0, 1 * base::kPiB), fixed, \
     "Most bytes of files' own pages that stay registered with the device after a load, so that loading the same " \
     "file again costs no CPU. They count besides the pinned budget. 0: none stay.") \

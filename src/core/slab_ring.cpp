@@ -26,6 +26,18 @@ std::uint32_t small_slab_bytes(std::uint32_t slab_bytes) noexcept {
 
 }  // namespace
 
+bool SlabRingGroup::reserve(std::uint64_t bytes) noexcept {
+  const std::uint64_t all = reserved_.fetch_add(bytes) + bytes;
+  if (all <= budget_.limit() / 4 && budget_.try_take(bytes)) return true;
+  reserved_.fetch_sub(bytes);
+  return false;
+}
+
+void SlabRingGroup::unreserve(std::uint64_t bytes) noexcept {
+  reserved_.fetch_sub(bytes);
+  budget_.give(bytes);
+}
+
 SlabRing::SlabRing(std::shared_ptr<spi::Device> device, SlabRingGroup& group, const Options& options,
                    SlabMemoryListener* listener)
     : device_(std::move(device)),
@@ -148,7 +160,7 @@ Status SlabRing::status(SlabClass size_class) const {
 
 Status SlabRing::check_limit(SlabClass size_class) const {
   const std::uint64_t slabs_min = group_.rings_.size() + (size_class == SlabClass::big ? 1 : 0);
-  if (group_.budget_.limit() / slab_bytes_ >= slabs_min) return {};
+  if ((group_.budget_.limit() - group_.reserved_) / slab_bytes_ >= slabs_min) return {};
   return Status(Code::resource_exhausted,
                 "memory.pinned_budget_bytes must hold a slab for each device in use and one more")
       .with("pinned_budget_bytes", group_.budget_.limit())

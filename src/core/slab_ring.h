@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -49,9 +50,14 @@ class SlabRingGroup {
  public:
   explicit SlabRingGroup(PinnedBudget& budget) noexcept : budget_(budget) {}
 
+  /// Takes budget for slabs that no ring shares: at most a quarter of it in all. Any thread, as the other.
+  [[nodiscard]] bool reserve(std::uint64_t bytes) noexcept;
+  void unreserve(std::uint64_t bytes) noexcept;
+
  private:
   friend class SlabRing;
   PinnedBudget& budget_;
+  std::atomic<std::uint64_t> reserved_{0};
   std::vector<SlabRing*> rings_;  // Those that were asked for a slab at least once.
 };
 
@@ -107,6 +113,7 @@ class SlabRing {
   /// idle; answers how many did. For Contexts that have nothing to do.
   std::uint64_t trim(std::uint64_t bytes);
 
+  [[nodiscard]] SlabRingGroup& group() const noexcept { return group_; }
   [[nodiscard]] std::uint32_t slab_bytes() const noexcept { return slab_bytes_; }
   [[nodiscard]] std::uint32_t small_bytes() const noexcept { return small_bytes_; }
   [[nodiscard]] std::uint64_t pinned_bytes() const noexcept { return pinned_bytes_; }

@@ -5,12 +5,14 @@
 #include <string>
 #include <utility>
 
-#include "base/log.h"
 #include "base/try.h"
 #include "core/context_state.h"
 
 namespace gpuio::core {
 namespace {
+
+/// A kernel that waits for ever for bytes that never come holds the device: whoever started it hears of it.
+constexpr std::uint64_t kUnassistedTimeoutNs = 30'000'000'000;
 
 constexpr std::uint64_t kSaturated = std::numeric_limits<std::uint64_t>::max();
 
@@ -98,15 +100,18 @@ Result<Request> ContextState::prepare(Operation operation, std::span<const Trans
     }
     state->total_bytes += resolved.bytes;
   }
-  const std::uint64_t timeout = options.timeout
-                                    ? static_cast<std::uint64_t>(std::max<Duration::rep>(options.timeout->count(), 0))
-                                    : values_.request_timeout_ns;
-  if (options.timeout || timeout != 0) {
-    const std::uint64_t now = executor_->clock().now_ns();
-    state->deadline_ns = now + timeout < now ? spi::kNever : now + timeout;
-  }
+  set_deadline(*state, options);
   if (options.stream != nullptr) GPUIO_TRY(set_stream(*state, *options.stream));
   return request;
+}
+
+void ContextState::set_deadline(RequestState& request, const TransferOptions& options) {
+  std::uint64_t timeout = values_.request_timeout_ns;
+  if (options.unassisted && timeout == 0) timeout = kUnassistedTimeoutNs;
+  if (options.timeout) timeout = static_cast<std::uint64_t>(std::max<Duration::rep>(options.timeout->count(), 0));
+  if (!options.timeout && timeout == 0) return;
+  const std::uint64_t now = executor_->clock().now_ns();
+  request.deadline_ns = now + timeout < now ? spi::kNever : now + timeout;
 }
 
 Result<Request> ContextState::prepare_copy(const Slice& source, const Slice& destination,
@@ -123,6 +128,11 @@ Result<Request> ContextState::prepare_copy(const Slice& source, const Slice& des
   if (source.size() == 0) return Status(Code::invalid_argument, "zero bytes: nothing to transfer");
   if (overlap(from.memory, to.memory, source.size())) {
     return Status(Code::invalid_argument, "source and destination overlap");
+  }
+  if (options.unassisted && !from.host_reachable && !to.host_reachable) {
+    return Status(Code::unsupported,
+                  "an unassisted copy has host memory on one side: between accelerators' memory the "
+                  "driver may use a kernel");
   }
   auto* state = new RequestState(*executor_, Operation::copy, options);
   state->add_handle();
@@ -153,8 +163,7 @@ Result<Request> ContextState::prepare_copy(const Slice& source, const Slice& des
     resolved.memory = near.memory;
     resolved.source = std::move(plain.region);
   }
-  if (options.timeout)
-    state->deadline_ns = executor_->clock().now_ns() + static_cast<std::uint64_t>(options.timeout->count());
+  set_deadline(*state, options);
   if (options.stream != nullptr) GPUIO_TRY(set_stream(*state, *options.stream));
   return request;
 }
@@ -179,7 +188,7 @@ Status ContextState::enter_stream(RequestState& request) {
         Code::invalid_argument,
         "the stream is being captured: a Request needs the host each time it runs; put a Launch there instead");
   }
-  GPUIO_ASSIGN(request.start_after, device.create_event());
+  GPUIO_ASSIGN(request.start_after, request.stream_device->take_event());
   GPUIO_TRY(device.record(request.start_after, stream));
   GPUIO_ASSIGN(request.gate, request.stream_device->gates().take());
   return device.wait_word(stream, request.gate->word, request.gate->value);
@@ -187,9 +196,9 @@ Status ContextState::enter_stream(RequestState& request) {
 
 void ContextState::leave_stream(RequestState& request) {
   if (request.gate) request.stream_device->gates().open(*std::exchange(request.gate, std::nullopt));
-  if (request.start_after == nullptr) return;
-  const Status status = request.stream->device().destroy_event(std::exchange(request.start_after, nullptr));
-  if (!status.ok()) GPUIO_LOG(warn, "core", "destroying an event: " + status.to_string());
+  if (request.start_after != nullptr) {
+    request.stream_device->give_event(std::exchange(request.start_after, nullptr));
+  }
 }
 
 Status ContextState::submit(std::span<RequestState* const> requests) {

@@ -258,6 +258,9 @@ void Workload::start_copy() {
   pending.data.assign(from, from + bytes);
   pending.moves.push_back({0, pending.memory_lock.offset, bytes});
   TransferOptions options = draw_options(pending);
+  const bool any_on_host =
+      pending.source->buffer.can(Ability::host_load_store) || pending.memory->buffer.can(Ability::host_load_store);
+  options.unassisted = options.unassisted && any_on_host;  // else it is refused
   Result<Request> request =
       world_.context->copy(pending.source->buffer.slice(pending.source_lock.offset, bytes).value(),
                            pending.memory->buffer.slice(pending.memory_lock.offset, bytes).value(), options);

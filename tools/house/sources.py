@@ -18,7 +18,8 @@ def files(root, suffixes=None):
         folders[:] = sorted(name for name in folders if _is_ours(name))
         for name in sorted(names):
             path = Path(folder, name)
-            if not path.is_symlink() and (suffixes is None or path.suffix in suffixes):
+            # In a worktree `.git` is a file.
+            if name != ".git" and not path.is_symlink() and (suffixes is None or path.suffix in suffixes):
                 found.append(path)
     return found
 

@@ -52,6 +52,9 @@ class Device {
   [[nodiscard]] virtual Status unregister_memory(std::byte* base, std::size_t bytes) = 0;
 
   [[nodiscard]] virtual Result<StreamHandle> create_stream() = 0;
+  /// A stream whose work goes before others' and, where the device can have it so, shares no hardware queue with
+  /// ordinary streams: one that waits never stands in its way.
+  [[nodiscard]] virtual Result<StreamHandle> create_urgent_stream() { return create_stream(); }
   [[nodiscard]] virtual Status destroy_stream(StreamHandle stream) = 0;  ///< Queued work still runs.
   [[nodiscard]] virtual Status synchronize(StreamHandle stream) = 0;     ///< Blocks.
   [[nodiscard]] virtual Result<bool> capturing(StreamHandle stream) = 0;

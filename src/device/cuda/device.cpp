@@ -137,6 +137,12 @@ Result<spi::StreamHandle> Device::create_stream() {
   return stream;
 }
 
+Result<spi::StreamHandle> Device::create_urgent_stream() {
+  void* stream = nullptr;
+  GPUIO_TRY(status_of(table_, table_.create_urgent_stream(device_, &stream), "creating an urgent stream"));
+  return stream;
+}
+
 Status Device::destroy_stream(spi::StreamHandle stream) {
   if (stream == nullptr) return null_argument("stream");
   return status_of(table_, table_.destroy_stream(device_, stream), "destroying a stream");

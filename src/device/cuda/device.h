@@ -38,6 +38,7 @@ class Device final : public spi::Device {
   Status unregister_memory(std::byte* base, std::size_t bytes) override;
 
   Result<spi::StreamHandle> create_stream() override;
+  Result<spi::StreamHandle> create_urgent_stream() override;
   Status destroy_stream(spi::StreamHandle stream) override;
   Status synchronize(spi::StreamHandle stream) override;
   Result<bool> capturing(spi::StreamHandle stream) override;

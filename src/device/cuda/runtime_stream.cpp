@@ -16,6 +16,17 @@ int create_stream(gpuio_cuda_device* device, void** stream) {
       [&] { return cudaStreamCreateWithFlags(reinterpret_cast<cudaStream_t*>(stream), cudaStreamNonBlocking); });
 }
 
+int create_urgent_stream(gpuio_cuda_device* device, void** stream) {
+  Call call(device, "gpuio.create_urgent_stream");
+  return call([&] {
+    int least = 0;
+    int greatest = 0;
+    const cudaError_t code = cudaDeviceGetStreamPriorityRange(&least, &greatest);
+    if (code != cudaSuccess) return code;
+    return cudaStreamCreateWithPriority(reinterpret_cast<cudaStream_t*>(stream), cudaStreamNonBlocking, greatest);
+  });
+}
+
 int destroy_stream(gpuio_cuda_device* device, void* stream) {
   Call call(device, "gpuio.destroy_stream");
   return call([&] { return cudaStreamDestroy(stream_of(stream)); });
@@ -107,6 +118,7 @@ bool copy_batch(cudaStream_t stream, void** destinations, const void** sources, 
                 std::size_t count) {
   cudaMemcpyAttributes attributes{};
   attributes.srcAccessOrder = cudaMemcpySrcAccessOrderStream;
+  attributes.flags = cudaMemcpyFlagPreferOverlapWithCompute;  // by copy engines: kernels may have all of the SMs
   std::size_t first = 0;
   const cudaError_t code = cudaMemcpyBatchAsync(destinations, sources, bytes, count, &attributes, &first, 1, stream);
   if (code != cudaSuccess) (void)cudaGetLastError();
@@ -166,6 +178,7 @@ int launch(gpuio_cuda_device* device, void* stream, std::uint32_t kernel, const 
 
 void add_stream_functions(gpuio_cuda_table& table) {
   table.create_stream = create_stream;
+  table.create_urgent_stream = create_urgent_stream;
   table.destroy_stream = destroy_stream;
   table.synchronize = synchronize;
   table.capturing = capturing;

@@ -69,6 +69,8 @@ struct gpuio_cuda_table {
   int (*export_dmabuf)(struct gpuio_cuda_device* device, void* base, size_t bytes, int* fd);
 
   int (*create_stream)(struct gpuio_cuda_device* device, void** stream);
+  /* Of the highest priority: such streams have hardware queues of their own. */
+  int (*create_urgent_stream)(struct gpuio_cuda_device* device, void** stream);
   int (*destroy_stream)(struct gpuio_cuda_device* device, void* stream);
   int (*synchronize)(struct gpuio_cuda_device* device, void* stream);
   int (*capturing)(struct gpuio_cuda_device* device, void* stream, int* answer);
