@@ -121,6 +121,8 @@ RunBuilder::Extend RunBuilder::begin(RunState& run, RequestState& request, const
   const bool small = run.urgent || wanted + list_bytes(run.ring->small_bytes()) <= run.ring->small_bytes();
   const SlabClass size_class = small ? SlabClass::small : SlabClass::big;
   run.slab = run.ring->acquire(size_class, run.urgent, wanted);
+  // A short rest of a long Request does not wait for the few small slabs while there are others.
+  if (run.slab == nullptr && small && !run.urgent) run.slab = run.ring->acquire(SlabClass::big, false);
   if (run.slab != nullptr) return Extend::more;
   failure_ = run.ring->status(size_class);
   return failure_.ok() ? Extend::blocked : Extend::failed;
