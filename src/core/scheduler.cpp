@@ -176,9 +176,7 @@ void Scheduler::expire(std::uint64_t now) {
                         .with("total_bytes", request->total_bytes)
                         .with_effect(request->operation == Operation::read ? Effect::none : Effect::unknown)
                         .with_retryable(true);
-    request->reported = true;
-    record(*request, true);
-    request->report(std::move(status));
+    report(*request, std::move(status), executor_.clock().now_ns());
     abandon(*request);
   }
 }
@@ -290,9 +288,7 @@ void Scheduler::finish(RequestState& request, Status status) {
   // Whoever hears of it may ask how many are left.
   outstanding_.fetch_sub(1, std::memory_order_relaxed);
   if (!request.reported) {
-    request.reported = true;
-    record(request, !status.ok());
-    request.report(std::move(status));
+    report(request, std::move(status), ended_ns_ != 0 ? ended_ns_ : executor_.clock().now_ns());
   }
   if (cancel_all_.load(std::memory_order_relaxed)) {
     drained_.fetch_add(1, std::memory_order_release);
@@ -300,11 +296,14 @@ void Scheduler::finish(RequestState& request, Status status) {
   }
 }
 
-void Scheduler::record(const RequestState& request, bool failed) {
+void Scheduler::report(RequestState& request, Status status, std::uint64_t now) {
+  request.reported = true;
   const ResolvedTransfer& transfer = request.first_transfer;
-  const std::uint64_t latency = executor_.clock().now_ns() - request.submitted_ns;
+  const bool failed = !status.ok();
   counters_.record(static_cast<CountedOperation>(request.operation), transfer.store ? transfer.store->tier_id() : 0,
-                   transfer.device->statistics_id(), failed ? 0 : request.total_bytes, latency, failed);
+                   transfer.device->statistics_id(), failed ? 0 : request.total_bytes, now - request.submitted_ns,
+                   failed);
+  request.report(std::move(status), now);
 }
 
 void Scheduler::flush_then_finish(RequestState& request) {

@@ -262,6 +262,8 @@ void Scheduler::complete(RunState& run, std::uint64_t now) {
     run.slab = nullptr;
   }
   if (run.lent) executor_.post(*new ReturnLoanTask(std::exchange(run.lent, Lent())));
+  // One look at the clock for all that end with this run.
+  ended_ns_ = executor_.clock().now_ns();
   for (Piece& piece : run.pieces) {
     if (piece.request == nullptr) continue;
     RequestState& request = *piece.request;
@@ -269,6 +271,7 @@ void Scheduler::complete(RunState& run, std::uint64_t now) {
     request.account(run.path, run.way_name, run.reason, piece.bytes);
     piece_ended(request);
   }
+  ended_ns_ = 0;
   run.store_state.reset();
   free_runs_.push_back(&run);
 }
