@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <mutex>
 
 namespace gpuio::local {
 namespace {
@@ -18,10 +19,15 @@ constexpr std::array kFlags{
     unsigned{IORING_SETUP_SUBMIT_ALL},
 };
 
+/// Rings are mapped and unmapped by calls that ThreadSanitizer does not see. Under this it does see that who gets an
+/// address comes after who had it before.
+constinit std::mutex mapping_mutex;
+
 /// Empty between two calls: nothing is in the ring and nothing under way.
 class ThreadRing {
  public:
   ThreadRing() noexcept {
+    const std::lock_guard lock(mapping_mutex);
     for (const unsigned flags : kFlags) {
       io_uring_params parameters{};
       parameters.flags = flags;
@@ -33,6 +39,7 @@ class ThreadRing {
     }
   }
   ~ThreadRing() {
+    const std::lock_guard lock(mapping_mutex);
     if (open_) io_uring_queue_exit(&ring_);
   }
   ThreadRing(const ThreadRing&) = delete;
