@@ -131,7 +131,7 @@ Status RequestState::outcome() const {
   return first;
 }
 
-void RequestState::report(Status status, std::uint64_t now_ns) {
+void RequestState::report(const Status& status, std::uint64_t now_ns) {
   std::vector<std::function<void(const Status&)>> functions;
   reported_ns_.store(now_ns, std::memory_order_relaxed);
   {

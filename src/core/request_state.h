@@ -112,7 +112,7 @@ class RequestState {
   void fail_transfer(std::size_t transfer_index, const Status& status);
 
   /// Sets the outcome and tells everybody: waiters, descriptor, callbacks. Once.
-  void report(Status status, std::uint64_t now_ns);
+  void report(const Status& status, std::uint64_t now_ns);
   /// No byte of its memory can move any more.
   void mark_quiet();
   void call_progress();

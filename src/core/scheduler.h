@@ -103,10 +103,10 @@ class Scheduler final : public spi::Pollable, public RunSink {
 
   void quarantine(RunState& run);
   void abandon(RequestState& request);
-  void report(RequestState& request, Status status, std::uint64_t now);
+  void report(RequestState& request, const Status& status, std::uint64_t now);
   void piece_ended(RequestState& request);
   void finish_if_ended(RequestState& request);
-  void finish(RequestState& request, Status status);
+  void finish(RequestState& request, const Status& status);
   void flush_then_finish(RequestState& request);
   void flushed(RequestPointer request);  ///< From the pool.
   void prune_deadlines();
