@@ -112,6 +112,21 @@ void Planner::choose_hot_way(Decision& decision, const RequestState& request, co
   }
 }
 
+bool Planner::travels_in_place(const RequestState& request, const ResolvedTransfer& transfer,
+                               const LayoutCursor::Piece& piece, spi::Way way) const noexcept {
+  if (known_store_ != transfer.store.get() || known_kind_ != run_kind(request.operation) ||
+      known_cache_ != request.cache || known_.way != way || !transfer.host_reachable) {
+    return false;
+  }
+  if (piece.store_offset < known_begin_ || piece.store_offset - known_begin_ > known_.length ||
+      piece.bytes > known_.length - (piece.store_offset - known_begin_)) {
+    return false;
+  }
+  if (way != spi::Way::direct) return true;
+  return ((piece.store_offset | piece.bytes) & (known_.offset_alignment - 1)) == 0 &&
+         is_aligned(transfer.memory + piece.memory_offset, known_.memory_alignment);
+}
+
 Decision Planner::decide(const RequestState& request, const ResolvedTransfer& transfer, std::uint64_t run_bytes_max) {
   Decision decision;
   decision.piece = request.cut->peek(options_.slab_bytes);

@@ -44,6 +44,12 @@ class Planner {
   [[nodiscard]] Decision decide(const RequestState& request, const ResolvedTransfer& transfer,
                                 std::uint64_t run_bytes_max);
 
+  /// Whether the piece at the Request's cursor goes in place by `way`, all of it: what `decide` would say if the
+  /// store's last answer holds for it, and false wherever that is not plain. Costs little, for the next of many small
+  /// pieces.
+  [[nodiscard]] bool travels_in_place(const RequestState& request, const ResolvedTransfer& transfer,
+                                      const LayoutCursor::Piece& piece, spi::Way way) const noexcept;
+
   /// The store's answers are old now: ask again. Once a poll.
   void forget() noexcept { known_store_ = nullptr; }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <new>
 
 #include "core/scheduler.h"
 #include "core/spi/executor.h"
@@ -26,7 +27,54 @@ Extent hull(LayoutCursor cursor) {
   return {begin, end - begin};
 }
 
+/// Blocks that one thread keeps for its next Requests. Batches take and give dozens at once, which malloc does chunk by
+/// chunk, and the last used are still in the core's cache.
+struct SpareBlocks {
+  struct Block {
+    Block* next;
+  };
+  static constexpr unsigned kKept = 256;
+
+  Block* first = nullptr;
+  unsigned count = 0;
+  bool closed = false;  ///< The thread ends.
+};
+
+/// Apart, so that reading it needs no check whether something is to be constructed.
+thread_local constinit SpareBlocks spare_blocks{};
+
+struct SpareBlocksEnd {
+  ~SpareBlocksEnd() {
+    spare_blocks.closed = true;
+    while (SpareBlocks::Block* block = spare_blocks.first) {
+      spare_blocks.first = block->next;
+      ::operator delete(block);
+    }
+  }
+};
+
+void free_at_end_of_thread() {
+  static thread_local const SpareBlocksEnd end;
+  static_cast<void>(end);
+}
+
 }  // namespace
+
+void* RequestState::operator new(std::size_t bytes) {
+  SpareBlocks::Block* block = spare_blocks.first;
+  if (block == nullptr) return ::operator new(bytes);
+  spare_blocks.first = block->next;
+  --spare_blocks.count;
+  return block;
+}
+
+void RequestState::operator delete(void* block) noexcept {
+  SpareBlocks& spare = spare_blocks;
+  if (spare.closed || spare.count == SpareBlocks::kKept) return ::operator delete(block);
+  if (spare.first == nullptr) free_at_end_of_thread();
+  spare.first = ::new (block) SpareBlocks::Block{spare.first};
+  ++spare.count;
+}
 
 RequestState::RequestState(spi::Executor& executor, Operation op, const TransferOptions& options)
     : operation(op),
@@ -53,18 +101,14 @@ ResolvedTransfer& RequestState::add_transfer() {
 
 void RequestState::account(Path path, std::string_view way_name, std::string_view reason,
                            std::uint64_t bytes) noexcept {
-  PathCount& count = path_counts_[path.index()];
-  if (count.way_name.load(std::memory_order_relaxed) == nullptr) {
-    count.reason.store(reason.data(), std::memory_order_relaxed);
-    count.way_name.store(way_name.data(), std::memory_order_release);
-  }
-  count.bytes.fetch_add(bytes, std::memory_order_relaxed);
-  done_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  path_counts_.add(path, way_name, reason, bytes);
+  done_bytes_.store(done_bytes_.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
 }
 
 void RequestState::add_failure(std::size_t transfer_index, Extent extent, Status status) {
   const std::lock_guard lock(mutex_);
   failures_.push_back({transfer_index, extent, std::move(status)});
+  failed_.store(true, std::memory_order_release);
 }
 
 void RequestState::fail_rest(const Status& status) {
@@ -79,22 +123,17 @@ void RequestState::fail_transfer(std::size_t transfer_index, const Status& statu
   add_failure(transfer_index, hull(transfer(transfer_index).cursor()), status);
 }
 
-bool RequestState::failed() const {
-  const std::lock_guard lock(mutex_);
-  return !failures_.empty();
-}
-
 Status RequestState::outcome() const {
+  if (!failed_.load(std::memory_order_acquire)) return {};
   const std::lock_guard lock(mutex_);
-  if (failures_.empty()) return {};
   Status first = failures_.front().status;
   if (failures_.size() > 1) first.with("other_failed_parts", failures_.size() - 1);
   return first;
 }
 
-void RequestState::report(Status status) {
+void RequestState::report(const Status& status, std::uint64_t now_ns) {
   std::vector<std::function<void(const Status&)>> functions;
-  reported_ns_.store(executor_->clock().now_ns(), std::memory_order_relaxed);
+  reported_ns_.store(now_ns, std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
     status_ = status;
@@ -138,7 +177,6 @@ Status RequestState::wait(std::uint64_t deadline) {
 
 Status RequestState::status() const {
   if (!done()) return Status(Code::would_block, "still running").with_retryable(true);
-  const std::lock_guard lock(mutex_);
   return status_;
 }
 
@@ -198,24 +236,6 @@ void RequestState::cancel() {
     if (scheduler->on_reactor()) return;  // inside a callback: the end comes after it returns
     executor_->wait(quiet_, 0, spi::kNever);
   }
-}
-
-std::vector<PathUse> RequestState::paths() const {
-  std::vector<PathUse> uses;
-  for (std::size_t index = 0; index < kPaths; ++index) {
-    const PathCount& count = path_counts_[index];
-    const char* way_name = count.way_name.load(std::memory_order_acquire);
-    if (way_name == nullptr) continue;
-    PathUse use;
-    use.path = way_name;
-    const std::string_view carriage = to_string(static_cast<Carriage>(index % kCarriages));
-    if (!carriage.empty()) use.path.append(" -> ").append(carriage);
-    use.reason = count.reason.load(std::memory_order_relaxed);
-    use.bytes = count.bytes.load(std::memory_order_relaxed);
-    uses.push_back(std::move(use));
-  }
-  std::sort(uses.begin(), uses.end(), [](const PathUse& a, const PathUse& b) { return a.bytes > b.bytes; });
-  return uses;
 }
 
 std::string RequestState::explain() const {

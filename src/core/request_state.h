@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -14,7 +13,7 @@
 #include "base/unique_fd.h"
 #include "core/device_state.h"
 #include "core/layout_cursor.h"
-#include "core/path.h"
+#include "core/path_counts.h"
 #include "core/region.h"
 #include "core/store_state.h"
 #include "gpuio/request.hpp"
@@ -52,6 +51,10 @@ class RequestState {
   RequestState(spi::Executor& executor, Operation operation, const TransferOptions& options);
   RequestState(const RequestState&) = delete;
   RequestState& operator=(const RequestState&) = delete;
+
+  /// Blocks of Requests that ended serve the next ones of the same thread.
+  static void* operator new(std::size_t bytes);
+  static void operator delete(void* block) noexcept;
 
   void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
   void drop_reference() noexcept;
@@ -104,16 +107,16 @@ class RequestState {
   [[nodiscard]] bool started() const noexcept { return started_.load(std::memory_order_relaxed); }
   void mark_started() noexcept { started_.store(true, std::memory_order_relaxed); }
 
+  /// One thread at a time.
   void account(Path path, std::string_view way_name, std::string_view reason, std::uint64_t bytes) noexcept;
   void add_failure(std::size_t transfer_index, Extent extent, Status status);
   /// What is not cut yet fails: of each transfer one part, the extent from its first byte to its last. Reactor.
   void fail_rest(const Status& status);
   /// As add_failure for all of a transfer.
   void fail_transfer(std::size_t transfer_index, const Status& status);
-  [[nodiscard]] bool failed() const;
 
   /// Sets the outcome and tells everybody: waiters, descriptor, callbacks. Once.
-  void report(Status status);
+  void report(const Status& status, std::uint64_t now_ns);
   /// No byte of its memory can move any more.
   void mark_quiet();
   void call_progress();
@@ -132,7 +135,7 @@ class RequestState {
   Result<int> event_fd();
   void cancel();
   void detach() noexcept { detached_.store(true, std::memory_order_relaxed); }
-  [[nodiscard]] std::vector<PathUse> paths() const;
+  [[nodiscard]] std::vector<PathUse> paths() const { return path_counts_.read(); }
   [[nodiscard]] std::string explain() const;
   [[nodiscard]] spi::Executor& executor() const noexcept { return *executor_; }
 
@@ -142,11 +145,6 @@ class RequestState {
   std::atomic<bool> reached_in_place{false};  ///< Bytes went straight to or from its memory: not quiet until they stop.
 
  private:
-  struct PathCount {
-    std::atomic<std::uint64_t> bytes{0};
-    std::atomic<const char*> way_name{nullptr};
-    std::atomic<const char*> reason{nullptr};
-  };
   static constexpr std::uint32_t kRunning = 0;
   static constexpr std::uint32_t kReported = 1;
 
@@ -163,10 +161,11 @@ class RequestState {
   std::atomic<bool> wants_progress_{false};
   std::atomic<std::uint64_t> done_bytes_{0};
   std::atomic<std::uint64_t> reported_ns_{0};
-  std::array<PathCount, kPaths> path_counts_;
+  std::atomic<bool> failed_{false};  ///< failures_ has some.
+  PathCounts path_counts_;
 
   mutable std::mutex mutex_;  ///< Guards what follows; never held while a callback runs.
-  Status status_;
+  Status status_;             ///< Never changes once it is done, and is then read without the lock.
   std::vector<Failure> failures_;
   std::function<void(const Progress&)> progress_function_;
   std::vector<std::function<void(const Status&)>> complete_functions_;

@@ -13,6 +13,9 @@ namespace {
 /// Pieces of one run: enough to fill a slab with 8 KiB rows, few enough that several runs overlap.
 constexpr std::size_t kPiecesMax = 1024;
 
+/// Below this, what a piece costs the reactor shows beside the moving of its bytes.
+constexpr std::uint64_t kAlikeBytesMax = 1U << 20U;
+
 /// Up to here, pieces that pass through a slab move with one kernel instead of a copy each.
 constexpr std::uint64_t kKernelPieceBytesMax = 256U << 10U;
 constexpr std::size_t kKernelPiecesMin = 8;
@@ -22,8 +25,25 @@ constexpr std::uint64_t list_bytes(std::uint64_t slab_bytes) {
   return std::min<std::uint64_t>(kPiecesMax * sizeof(spi::MoveSegment), slab_bytes / 4);
 }
 
-std::size_t pieces_max(const RunState& run) {
-  return run.slab == nullptr ? kPiecesMax : list_bytes(run.slab->bytes) / sizeof(spi::MoveSegment);
+bool has_room(const RunState& run) {
+  const std::size_t most = run.slab == nullptr ? kPiecesMax : list_bytes(run.slab->bytes) / sizeof(spi::MoveSegment);
+  return std::max(run.pieces.size(), run.segment_list.size()) < most;
+}
+
+/// Adds a segment and the piece that it carries: to the last one, if that is the same Request's and shares no segment.
+void add_segment(RunState& run, const Piece& piece) {
+  const auto bytes = static_cast<std::uint32_t>(piece.bytes);
+  Piece* last = run.pieces.empty() ? nullptr : &run.pieces.back();
+  const bool goes_on = last != nullptr && last->request == piece.request && last->transfer == piece.transfer &&
+                       (last->segments > 1 || last->bytes == run.segment_list.back().bytes);
+  run.segment_list.push_back({piece.store_offset, piece.memory, bytes, bytes});
+  if (goes_on) {
+    ++last->segments;
+    last->bytes += bytes;
+  } else {
+    run.pieces.push_back(piece);
+    ++piece.request->pieces_outstanding;
+  }
 }
 
 bool uses_slab(Carriage carriage) { return carriage == Carriage::slab_copy || carriage == Carriage::slab_kernel; }
@@ -81,10 +101,33 @@ RunBuilder::Extend RunBuilder::extend(RunState& run, RequestState& request, std:
   if (!added) return Extend::full;
   if (run.slab != nullptr) slab_room_ = run.slab->bytes - list_bytes(run.slab->bytes);
   run.bytes += decision.piece.bytes;
-  ++request.pieces_outstanding;
   advance(request, decision.piece.bytes);
-  const bool one_piece = is_lent(run.path.carriage);
-  return one_piece || run.pieces.size() >= pieces_max(run) ? Extend::full : Extend::more;
+  if (is_lent(run.path.carriage)) return Extend::full;
+  if (run.path.carriage == Carriage::in_place) add_alike(run, request, storage_bytes_max);
+  return has_room(run) ? Extend::more : Extend::full;
+}
+
+void RunBuilder::add_alike(RunState& run, RequestState& request, std::uint64_t storage_bytes_max) {
+  const std::size_t transfer_index = run.pieces.back().transfer;
+  if (request.cut_done || request.cut_transfer != transfer_index) return;
+  const ResolvedTransfer& transfer = request.transfer(transfer_index);
+  const std::uint64_t bytes_max = run.way == spi::Way::cached ? options_.run_bytes_max : storage_bytes_max;
+  while (!request.cut->done() && has_room(run) && run.bytes < bytes_max) {
+    const std::uint64_t most = std::min(bytes_max - run.bytes, kAlikeBytesMax);
+    LayoutCursor ahead = *request.cut;
+    const LayoutCursor::Piece piece = ahead.next(most);
+    std::byte* memory = transfer.memory + piece.memory_offset;
+    // What may have been cut, here or before, is for the planner to look at.
+    const spi::Segment& last = run.segment_list.back();
+    const bool touches = last.offset + last.bytes == piece.store_offset && last.memory + last.bytes == memory;
+    if (touches || piece.bytes == most || !planner_.travels_in_place(request, transfer, piece, run.way)) break;
+    add_segment(run, {&request, transfer_index, piece.store_offset, piece.bytes, memory, memory,
+                      static_cast<std::uint32_t>(run.segment_list.size())});
+    run.storage_bytes += piece.bytes;
+    run.bytes += piece.bytes;
+    *request.cut = ahead;
+  }
+  settle(request);
 }
 
 void RunBuilder::cut_to_slab(const RunState& run, Decision& decision) noexcept {
@@ -144,20 +187,26 @@ bool RunBuilder::add_in_place(RunState& run, RequestState& request, const Resolv
   if (request.operation == Operation::copy) {
     std::byte* source = const_cast<std::byte*>(transfer.source_memory) + piece.store_offset;
     run.pieces.push_back({&request, request.cut_transfer, piece.store_offset, piece.bytes, source, memory, 0});
+    ++request.pieces_outstanding;
     return true;
   }
-  spi::Segment* last = run.segment_list.empty() ? nullptr : &run.segment_list.back();
-  if (last != nullptr && last->offset + last->bytes == piece.store_offset && last->memory + last->bytes == memory) {
-    last->bytes += bytes;
-    last->required += bytes;
-    ++coalesced_;
-  } else {
-    run.segment_list.push_back({piece.store_offset, memory, bytes, bytes});
-  }
   run.storage_bytes += bytes;
-  const auto segment = static_cast<std::uint32_t>(run.segment_list.size() - 1);
-  run.pieces.push_back({&request, request.cut_transfer, piece.store_offset, piece.bytes, memory, memory, segment});
   if (run.path.carriage == Carriage::in_place) request.reached_in_place.store(true, std::memory_order_relaxed);
+  const auto segment = static_cast<std::uint32_t>(run.segment_list.size());
+  Piece added{&request, request.cut_transfer, piece.store_offset, piece.bytes, memory, memory, segment};
+  spi::Segment* last = run.segment_list.empty() ? nullptr : &run.segment_list.back();
+  const bool joins = last != nullptr && last->offset + last->bytes == piece.store_offset &&
+                     last->memory + last->bytes == memory && run.pieces.back().segments == 1;
+  if (!joins) {
+    add_segment(run, added);
+    return true;
+  }
+  last->bytes += bytes;
+  last->required += bytes;
+  ++coalesced_;
+  --added.segment;
+  run.pieces.push_back(added);
+  ++request.pieces_outstanding;
   return true;
 }
 
@@ -196,11 +245,16 @@ bool RunBuilder::add_to_slab(RunState& run, RequestState& request, const Resolve
   const auto segment = static_cast<std::uint32_t>(run.segment_list.size() - 1);
   run.pieces.push_back({&request, request.cut_transfer, piece.store_offset, piece.bytes, host,
                         transfer.memory + piece.memory_offset, segment});
+  ++request.pieces_outstanding;
   return true;
 }
 
 void RunBuilder::advance(RequestState& request, std::uint64_t bytes) {
   (void)request.cut->next(bytes);
+  settle(request);
+}
+
+void RunBuilder::settle(RequestState& request) {
   while (request.cut->done()) {
     if (++request.cut_transfer == request.transfer_count) {
       request.cut_done = true;

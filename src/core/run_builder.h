@@ -48,7 +48,10 @@ class RunBuilder {
                                   const Decision& decision);
   [[nodiscard]] bool add_to_slab(RunState& run, RequestState& request, const ResolvedTransfer& transfer,
                                  const Decision& decision);
+  /// Adds what follows in the same transfer, while it travels in place as the run's last piece does.
+  void add_alike(RunState& run, RequestState& request, std::uint64_t storage_bytes_max);
   static void advance(RequestState& request, std::uint64_t bytes);
+  static void settle(RequestState& request);
 
   Options options_;
   Planner& planner_;

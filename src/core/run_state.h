@@ -27,7 +27,8 @@ class RunSink {
   ~RunSink() = default;
 };
 
-/// A part of one Request inside a run.
+/// A part of one Request inside a run. In place, where nothing else is to be known of them, extents that follow each
+/// other in the run are one piece over several segments, and the segments say where they lie.
 struct Piece {
   RequestState* request = nullptr;  ///< Null once the Request gave it up; the bytes then go nowhere.
   std::size_t transfer = 0;
@@ -36,6 +37,7 @@ struct Piece {
   std::byte* host = nullptr;    ///< In the slab or the lent pages; in place: its memory.
   std::byte* memory = nullptr;  ///< Its place in the caller's Slice.
   std::uint32_t segment = 0;    ///< Which segment of the run carries it.
+  std::uint32_t segments = 1;   ///< How many from that one on; more than one are its alone.
 };
 
 /// What a run is waiting for.

@@ -174,14 +174,12 @@ void Scheduler::expire(std::uint64_t now) {
     const RequestPointer request = deadlines_.top().second;
     deadlines_.pop();
     if (request->done() || request->quiet()) continue;
-    Status status = Status(Code::deadline_exceeded, "the storage or the device did not answer in time")
-                        .with("done_bytes", request->progress().done_bytes)
-                        .with("total_bytes", request->total_bytes)
-                        .with_effect(request->operation == Operation::read ? Effect::none : Effect::unknown)
-                        .with_retryable(true);
-    request->reported = true;
-    record(*request, true);
-    request->report(std::move(status));
+    const Status status = Status(Code::deadline_exceeded, "the storage or the device did not answer in time")
+                              .with("done_bytes", request->progress().done_bytes)
+                              .with("total_bytes", request->total_bytes)
+                              .with_effect(request->operation == Operation::read ? Effect::none : Effect::unknown)
+                              .with_retryable(true);
+    report(*request, status, executor_.clock().now_ns());
     abandon(*request);
   }
 }
@@ -280,11 +278,11 @@ void Scheduler::finish_if_ended(RequestState& request) {
   if (status.ok() && durable && request.operation == Operation::write && !request.reported) {
     flush_then_finish(request);
   } else {
-    finish(request, std::move(status));
+    finish(request, status);
   }
 }
 
-void Scheduler::finish(RequestState& request, Status status) {
+void Scheduler::finish(RequestState& request, const Status& status) {
   (request.live_before != nullptr ? request.live_before->live_after : live_) = request.live_after;
   if (request.live_after != nullptr) request.live_after->live_before = request.live_before;
   const RequestPointer last = RequestPointer::adopt(&request);  // the live list's reference
@@ -293,9 +291,7 @@ void Scheduler::finish(RequestState& request, Status status) {
   // Whoever hears of it may ask how many are left.
   outstanding_.fetch_sub(1, std::memory_order_relaxed);
   if (!request.reported) {
-    request.reported = true;
-    record(request, !status.ok());
-    request.report(std::move(status));
+    report(request, status, ended_ns_ != 0 ? ended_ns_ : executor_.clock().now_ns());
   }
   if (cancel_all_.load(std::memory_order_relaxed)) {
     drained_.fetch_add(1, std::memory_order_release);
@@ -303,11 +299,14 @@ void Scheduler::finish(RequestState& request, Status status) {
   }
 }
 
-void Scheduler::record(const RequestState& request, bool failed) {
+void Scheduler::report(RequestState& request, const Status& status, std::uint64_t now) {
+  request.reported = true;
   const ResolvedTransfer& transfer = request.first_transfer;
-  const std::uint64_t latency = executor_.clock().now_ns() - request.submitted_ns;
+  const bool failed = !status.ok();
   counters_.record(static_cast<CountedOperation>(request.operation), transfer.store ? transfer.store->tier_id() : 0,
-                   transfer.device->statistics_id(), failed ? 0 : request.total_bytes, latency, failed);
+                   transfer.device->statistics_id(), failed ? 0 : request.total_bytes, now - request.submitted_ns,
+                   failed);
+  request.report(status, now);
 }
 
 void Scheduler::flush_then_finish(RequestState& request) {

@@ -107,10 +107,10 @@ class Scheduler final : public spi::Pollable, public RunSink {
 
   void quarantine(RunState& run);
   void abandon(RequestState& request);
-  void record(const RequestState& request, bool failed);
+  void report(RequestState& request, const Status& status, std::uint64_t now);
   void piece_ended(RequestState& request);
   void finish_if_ended(RequestState& request);
-  void finish(RequestState& request, Status status);
+  void finish(RequestState& request, const Status& status);
   void flush_then_finish(RequestState& request);
   void flushed(RequestPointer request);  ///< From the pool.
   void prune_deadlines();
@@ -150,6 +150,7 @@ class Scheduler final : public spi::Pollable, public RunSink {
   std::vector<RunState*> in_flight_;
   std::vector<std::unique_ptr<RunState>> all_runs_;
   std::vector<RunState*> free_runs_;
+  std::uint64_t ended_ns_ = 0;  ///< When the run ended whose Requests are being finished; 0: ask the clock.
   std::uint64_t next_progress_ns_ = 0;
   std::uint64_t slab_retry_ns_ = spi::kNever;  ///< Set while a class waits for a slab.
 };

@@ -18,8 +18,18 @@ struct ReturnLoanTask final : spi::Task {
   Lent lent;
 };
 
-Status with_place(Status status, const Piece& piece) {
-  return std::move(status).with("offset", piece.store_offset).with("length", piece.bytes);
+Status with_place(Status status, const Extent& extent) {
+  return std::move(status).with("offset", extent.offset).with("length", extent.length);
+}
+
+bool carries(const Piece& piece, std::uint32_t segment) {
+  return segment >= piece.segment && segment - piece.segment < piece.segments;
+}
+
+/// What of the piece lies in `segment`, which carries some of it.
+Extent part_in(const RunState& run, const Piece& piece, std::uint32_t segment) {
+  if (piece.segments == 1) return {piece.store_offset, piece.bytes};
+  return {run.segment_list[segment].offset, run.segment_list[segment].bytes};
 }
 
 }  // namespace
@@ -252,10 +262,15 @@ void Scheduler::fail_segments(RunState& run) {
   if (run.failures.empty() || base::planted_bug("failed_parts_count_as_done")) return;
   for (const spi::SegmentFailure& failure : run.failures) {
     for (Piece& piece : run.pieces) {
-      if (piece.segment != failure.segment || piece.request == nullptr) continue;
+      if (piece.request == nullptr || !carries(piece, failure.segment)) continue;
       RequestState& request = *piece.request;
+      const Extent lost = part_in(run, piece, failure.segment);
+      if (lost.length == 0) continue;  // said before
+      if (piece.segments > 1) run.segment_list[failure.segment].bytes = 0;
+      request.add_failure(piece.transfer, lost, failure.status);
+      piece.bytes -= lost.length;
+      if (piece.bytes != 0) continue;
       piece.request = nullptr;
-      request.add_failure(piece.transfer, {piece.store_offset, piece.bytes}, failure.status);
       piece_ended(request);
     }
   }
@@ -266,7 +281,10 @@ void Scheduler::fail_all(RunState& run, const Status& status) {
     if (piece.request == nullptr) continue;
     RequestState& request = *piece.request;
     piece.request = nullptr;
-    request.add_failure(piece.transfer, {piece.store_offset, piece.bytes}, with_place(status, piece));
+    for (std::uint32_t i = 0; i < piece.segments; ++i) {
+      const Extent lost = part_in(run, piece, piece.segment + i);
+      request.add_failure(piece.transfer, lost, with_place(status, lost));
+    }
     piece_ended(request);
   }
 }
@@ -287,6 +305,8 @@ void Scheduler::complete(RunState& run, std::uint64_t now) {
     run.slab = nullptr;
   }
   if (run.lent) executor_.post(*new ReturnLoanTask(std::exchange(run.lent, Lent())));
+  // One look at the clock for all that end with this run.
+  ended_ns_ = executor_.clock().now_ns();
   for (Piece& piece : run.pieces) {
     if (piece.request == nullptr) continue;
     RequestState& request = *piece.request;
@@ -294,6 +314,7 @@ void Scheduler::complete(RunState& run, std::uint64_t now) {
     request.account(run.path, run.way_name, run.reason, piece.bytes);
     piece_ended(request);
   }
+  ended_ns_ = 0;
   run.store_state.reset();
   free_runs_.push_back(&run);
 }

@@ -9,8 +9,9 @@
 namespace gpuio::core {
 
 /// An open store of a Context: the engine's Store and what the core keeps beside it. Holds its engine's Context parts,
-/// so that a Store handle that outlives the Context's own use of it closes in the right order.
-class StoreState {
+/// so that a Store handle that outlives the Context's own use of it closes in the right order. On cache lines of its
+/// own: each Request counts itself beside it, on other cores.
+class alignas(64) StoreState {
  public:
   StoreState(std::shared_ptr<spi::Store> store, std::shared_ptr<spi::Engine> engine, std::uint16_t tier_id)
       : engine_(std::move(engine)), store_(std::move(store)), tier_id_(tier_id) {}

@@ -43,7 +43,9 @@ Status ContextState::resolve_memory(const Slice& slice, std::string_view argumen
 Status ContextState::resolve(Operation operation, const Transfer& transfer, std::size_t index,
                              ResolvedTransfer& resolved) {
   if (!transfer.store) return bad_transfer(Code::closed, "the Store is empty: open it first", index);
-  GPUIO_TRY(resolve_memory(transfer.memory, operation == Operation::read ? "destination" : "source", resolved));
+  constexpr std::string_view kDestination = "destination";
+  constexpr std::string_view kSource = "source";
+  GPUIO_TRY(resolve_memory(transfer.memory, operation == Operation::read ? kDestination : kSource, resolved));
   resolved.store = transfer.store.state();
   resolved.extents = transfer.extents;
   resolved.placement = transfer.placement;
@@ -239,12 +241,13 @@ bool ContextState::run_inline(RequestState& request) {
   request.submitted_ns = begin;
   request.scheduler = scheduler_.get();
   request.mark_started();
+  const std::uint64_t end = executor_->clock().now_ns();
   request.account({spi::Way::cached, Carriage::inline_read}, "page cache",
                   "small and in memory: a hand-over would cost more", request.total_bytes);
   counters_.record(CountedOperation::read, transfer.store->tier_id(), transfer.device->statistics_id(),
-                   request.total_bytes, executor_->clock().now_ns() - begin, false);
+                   request.total_bytes, end - begin, false);
   request.mark_quiet();
-  request.report(Status());
+  request.report(Status(), end);
   return true;
 }
 

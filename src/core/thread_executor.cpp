@@ -55,16 +55,22 @@ bool ThreadExecutor::wait(const std::atomic<std::uint32_t>& word, std::uint32_t 
     relax();
     if (changed()) return true;
   }
-  ++waiters_;
+  std::atomic<std::uint32_t>& waiters = waiters_of(word);
+  ++waiters;
   while (!changed() && futex_wait(word, value, deadline_ns)) {
   }
-  --waiters_;
+  --waiters;
   return changed();
 }
 
 void ThreadExecutor::notify(std::atomic<std::uint32_t>& word) {
   // Adding nothing, where a load would do, puts this behind the change of the word for every waiter that it misses.
-  if (waiters_.fetch_add(0) > 0) futex_wake(word);
+  if (waiters_of(word).fetch_add(0) > 0) futex_wake(word);
+}
+
+std::atomic<std::uint32_t>& ThreadExecutor::waiters_of(const std::atomic<std::uint32_t>& word) noexcept {
+  const std::uint64_t mixed = reinterpret_cast<std::uintptr_t>(&word) * 0x9e3779b97f4a7c15ULL;
+  return waiters_[mixed >> 58U];
 }
 
 }  // namespace gpuio::core

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -43,12 +44,14 @@ class ThreadExecutor final : public spi::Executor {
  private:
   ThreadExecutor() = default;
   void run() noexcept;
+  std::atomic<std::uint32_t>& waiters_of(const std::atomic<std::uint32_t>& word) noexcept;
 
   std::unique_ptr<Reactor> reactor_;
   std::unique_ptr<WorkPool> pool_;
   unsigned spins_ = 0;  ///< Looks at a word before a waiter sleeps.
   std::atomic<bool> stopping_{false};
-  std::atomic<std::uint32_t> waiters_{0};
+  /// Threads asleep, by the words that they wait for: whoever changes another word need not call the kernel.
+  std::array<std::atomic<std::uint32_t>, 64> waiters_{};
   std::thread thread_;
 };
 

@@ -2,6 +2,7 @@
 // Order, failures by part, cancel, deadlines, budgets: what the scheduler promises.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <numeric>
@@ -48,6 +49,30 @@ TEST_F(Scheduling, OneFailedExtentLeavesItsSiblingsDone) {
   EXPECT_EQ(std::memcmp(buffer_.data(), file_->bytes().data(), 4096), 0);
   EXPECT_EQ(std::memcmp(buffer_.data() + 8192, file_->bytes().data() + 65536, 4096), 0);
   EXPECT_EQ(request.progress().done_bytes, 2U * 4096U);
+}
+
+TEST_F(Scheduling, OfManyExtentsEachOneThatFailsIsNamedAndTheRestIsDone) {
+  open({.size_bytes = kBytes});
+  constexpr std::uint64_t kExtents = 300;
+  constexpr std::uint64_t kStep = 8192;
+  std::vector<Extent> extents;
+  for (std::uint64_t i = 0; i < kExtents; ++i) extents.push_back({(i * 7 % kExtents) * kStep, 512 + i});
+  const Layout layout = Layout::extents(extents);
+  const Slice memory = buffer_.slice(0, layout.size_bytes()).value();
+  for (const std::uint64_t every : {97, 1}) {  // a few, and all
+    file_->set_script([every](const spi::Run&, const spi::Segment& segment) {
+      return segment.offset / kStep % every == 0 ? eio() : Status();
+    });
+    const Request request = fake_.context.read(store_, layout, memory).value();
+    EXPECT_EQ(request.wait().code(), Code::io_error);
+    std::uint64_t failed_bytes = 0;
+    for (const Failure& failure : request.failures()) {
+      EXPECT_NE(std::find(extents.begin(), extents.end(), failure.extent), extents.end()) << failure.extent.offset;
+      failed_bytes += failure.extent.length;
+    }
+    EXPECT_EQ(request.failures().size(), (kExtents + every - 1) / every);
+    EXPECT_EQ(request.progress().done_bytes, layout.size_bytes() - failed_bytes);
+  }
 }
 
 TEST_F(Scheduling, RetryableFailuresAreTriedAgainAndCounted) {

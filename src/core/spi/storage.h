@@ -43,6 +43,13 @@ struct FileAttributes {
   std::uint64_t version = 0;
 };
 
+/// One of the reads of FileSystem::read_many.
+struct ReadPart {
+  std::uint64_t offset = 0;
+  std::span<std::byte> memory;
+  std::int64_t result = 0;  ///< Bytes, or a negative errno.
+};
+
 /// Synchronous calls. Results are bytes or a negative errno where an int is returned, as the system's. Thread-safe.
 class FileSystem {
  public:
@@ -55,6 +62,10 @@ class FileSystem {
   /// One pread. With `no_wait`: -EAGAIN instead of going to the device (RWF_NOWAIT), -EOPNOTSUPP where that can't be
   /// asked.
   virtual std::int64_t read(FileHandle file, std::uint64_t offset, std::span<std::byte> memory, bool no_wait) = 0;
+  /// As a `read` of each that may wait, in any order, and all have ended when it returns. May take one call for many.
+  virtual void read_many(FileHandle file, std::span<ReadPart> parts) {
+    for (ReadPart& part : parts) part.result = read(file, part.offset, part.memory, false);
+  }
   virtual std::int64_t write(FileHandle file, std::uint64_t offset, std::span<const std::byte> memory) = 0;
   /// As write, to a file that lies in memory (FileAttributes::is_memory), without excluding other writers of it.
   virtual std::int64_t write_together(FileHandle file, std::uint64_t offset, std::span<const std::byte> memory) {

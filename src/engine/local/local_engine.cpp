@@ -17,7 +17,7 @@ LocalEngine::LocalEngine(spi::EngineHost host, EngineOptions options)
       options_(std::move(options)),
       settings_(read_settings(host.settings)),
       choice_(options_.make_queue(executor_, *options_.files, settings_)),
-      pool_mover_(executor_, *options_.files, settings_.fill_threads),
+      pool_mover_(executor_, *options_.files, {settings_.fill_threads, choice_.batches}),
       queue_mover_(*choice_.queue, settings_.queue_depth_max, settings_.read_bytes_max) {}
 
 Result<std::shared_ptr<spi::Store>> LocalEngine::open(const spi::Uri& uri, const OpenOptions& options) {

@@ -19,7 +19,8 @@ namespace gpuio::local {
 /// A storage queue, and why it is this one.
 struct QueueChoice {
   std::unique_ptr<spi::StorageQueue> queue;
-  std::string reason;  ///< Empty if it is the best there is.
+  std::string reason;   ///< Empty if it is the best there is.
+  bool batches = true;  ///< FileSystem::read_many may be used.
 };
 using QueueFactory = std::function<QueueChoice(spi::Executor&, spi::FileSystem&, const LocalSettings&)>;
 

@@ -50,11 +50,13 @@ spi::Plan LocalStore::direct_plan(std::uint64_t length, std::string_view reason)
 }
 
 spi::Plan LocalStore::plan_read(std::uint64_t offset, std::uint64_t length, CacheUse cache) {
-  if (in_memory()) return resident_plan(length, "the file system keeps it in memory", "file system in memory");
+  // What does not depend on the range holds for the rest of the store too.
+  const std::uint64_t rest = std::max(length, size() - std::min(size(), offset));
+  if (in_memory()) return resident_plan(rest, "the file system keeps it in memory", "file system in memory");
   const bool direct = file_.alignment().usable();
-  if (cache == CacheUse::direct && direct) return direct_plan(length, "asked for");
+  if (cache == CacheUse::direct && direct) return direct_plan(rest, "asked for");
   if (cache == CacheUse::automatic && direct && direct_use_ == DirectUse::always) {
-    return direct_plan(length, "local.direct is always");
+    return direct_plan(rest, "local.direct is always");
   }
   const ResidencyMap::Answer answer = resident(offset, length);
   if (answer.resident) return resident_plan(answer.length, "in the page cache", "page cache");
@@ -85,7 +87,7 @@ spi::Plan LocalStore::plan_write(std::uint64_t offset, std::uint64_t length, Cac
   if (!insist && offset < size()) {
     const std::uint64_t existing = std::min(whole, size() - offset);
     const ResidencyMap::Answer answer = resident(offset, existing);
-    if (answer.resident) return cached_plan(answer.length, "its pages are in memory");
+    if (answer.resident) return cached_plan(std::min(answer.length, existing), "its pages are in memory");
     // Answers end at page boundaries, but for the one at the store's end, behind which nothing is in memory.
     if (answer.length < existing) holds = std::max(base::align_down(answer.length, page), page);
   }

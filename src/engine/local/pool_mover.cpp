@@ -19,10 +19,11 @@ PoolMover::PoolJob::PoolJob(PoolMover& mover) {
   for (std::size_t i = 0; i < mover.tasks_max_; ++i) tasks.emplace_back(mover, *this);
 }
 
-PoolMover::PoolMover(spi::Executor& executor, spi::FileSystem& files, std::uint32_t tasks_max)
+PoolMover::PoolMover(spi::Executor& executor, spi::FileSystem& files, const Options& options)
     : executor_(executor),
       files_(files),
-      tasks_max_(std::clamp(executor.workers(), 1U, tasks_max == 0 ? kTasksUseful : tasks_max)) {}
+      tasks_max_(std::clamp(executor.workers(), 1U, options.tasks_max == 0 ? kTasksUseful : options.tasks_max)),
+      batches_(options.batches) {}
 
 std::size_t PoolMover::tasks_for(const spi::Run& run, const StoreFile& file) const {
   // A file's writers exclude each other in the kernel: a second one would only spin. Not so in memory, see
@@ -62,7 +63,7 @@ void PoolMover::work(PoolJob& job, MoveTask& task) {
   Group group;
   std::uint64_t moved = 0;
   while (claim(job, group)) {
-    for (std::size_t i = 0; i < group.count; ++i) move(job, group.pieces[i]);
+    move(job, group);
     moved += group.bytes;
     if (moved >= kTurnBytes) return executor_.post(task);
   }
@@ -72,20 +73,33 @@ void PoolMover::work(PoolJob& job, MoveTask& task) {
   run.finish();
 }
 
-std::int64_t PoolMover::write(StoreFile& file, const Piece& piece) {
+void PoolMover::move(PoolJob& job, Group& group) {
+  const std::span<Piece> pieces = std::span(group.pieces).first(group.count);
+  if (!batches_ || group.count == 1 || job.run().kind == spi::RunKind::write) {
+    for (Piece& piece : pieces) finish(job, piece, attempt(job, piece));
+    return;
+  }
+  std::array<spi::ReadPart, kGroupPieces> parts;
+  for (std::size_t i = 0; i < group.count; ++i) parts[i] = {pieces[i].offset, pieces[i].rest(), 0};
+  files_.read_many(job.file().buffered(), std::span(parts).first(group.count));
+  for (std::size_t i = 0; i < group.count; ++i) finish(job, pieces[i], parts[i].result);
+}
+
+std::int64_t PoolMover::attempt(const PoolJob& job, const Piece& piece) {
+  const StoreFile& file = job.file();
+  if (job.run().kind != spi::RunKind::write) {
+    return files_.read(file.buffered(), piece.next_offset(), piece.rest(), false);
+  }
   return file.attributes().is_memory ? files_.write_together(file.buffered(), piece.next_offset(), piece.rest())
                                      : files_.write(file.buffered(), piece.next_offset(), piece.rest());
 }
 
-void PoolMover::move(PoolJob& job, Piece& piece) {
-  StoreFile& file = job.file();
+void PoolMover::finish(PoolJob& job, Piece& piece, std::int64_t result) {
   const bool writing = job.run().kind == spi::RunKind::write;
-  for (;;) {
-    const std::int64_t result =
-        writing ? write(file, piece) : files_.read(file.buffered(), piece.next_offset(), piece.rest(), false);
+  for (;; result = attempt(job, piece)) {
     switch (const Step step = advance(piece, job.run().kind, result, 1)) {
       case Step::done:
-        if (writing) file.grow_to(piece.offset + piece.bytes);
+        if (writing) job.file().grow_to(piece.offset + piece.bytes);
         return;
       case Step::again:
         job.count_short();

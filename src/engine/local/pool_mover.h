@@ -16,8 +16,11 @@ namespace gpuio::local {
 /// the next chunk of a large segment, or the next few dozen small ones, until none is left.
 class PoolMover {
  public:
-  /// `tasks_max` for one run; 0: as many as pay.
-  PoolMover(spi::Executor& executor, spi::FileSystem& files, std::uint32_t tasks_max);
+  struct Options {
+    std::uint32_t tasks_max = 0;  ///< For one run; 0: as many as pay.
+    bool batches = true;          ///< Small reads go to the system many at once.
+  };
+  PoolMover(spi::Executor& executor, spi::FileSystem& files, const Options& options);
 
   void start(spi::Run& run, StoreFile& file);  ///< Reactor only.
 
@@ -55,12 +58,15 @@ class PoolMover {
   [[nodiscard]] std::size_t tasks_for(const spi::Run& run, const StoreFile& file) const;
   [[nodiscard]] bool claim(PoolJob& job, Group& group);
   void work(PoolJob& job, MoveTask& task);
-  std::int64_t write(StoreFile& file, const Piece& piece);
-  void move(PoolJob& job, Piece& piece);
+  void move(PoolJob& job, Group& group);
+  [[nodiscard]] std::int64_t attempt(const PoolJob& job, const Piece& piece);
+  /// Goes on from what the first attempt gave.
+  void finish(PoolJob& job, Piece& piece, std::int64_t result);
 
   spi::Executor& executor_;
   spi::FileSystem& files_;
   std::size_t tasks_max_;
+  bool batches_;
   JobPool<PoolJob> jobs_;
 };
 

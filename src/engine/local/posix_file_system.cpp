@@ -17,6 +17,7 @@
 #include <ctime>
 
 #include "base/try.h"
+#include "engine/local/batch_reader.h"
 #include "engine/local/memory_writer.h"
 #include "engine/local/page_cache.h"
 
@@ -26,6 +27,9 @@ namespace {
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 // Coarser than any kernel's time stamps: two changes within this may carry the same one.
 constexpr std::uint64_t kTimestampGrainNs = 20'000'000;
+
+// Fewer reads gain nothing from being one call.
+constexpr std::size_t kBatchMin = 8;
 
 struct KnownFileSystem {
   std::uint32_t magic;
@@ -157,6 +161,16 @@ class PosixFileSystem final : public spi::FileSystem {
     if (!no_wait) return outcome(pread(file, memory.data(), memory.size(), static_cast<off_t>(offset)));
     const iovec vector{memory.data(), memory.size()};
     return outcome(preadv2(file, &vector, 1, static_cast<off_t>(offset), RWF_NOWAIT));
+  }
+
+  void read_many(spi::FileHandle file, std::span<spi::ReadPart> parts) override {
+    std::size_t done = 0;
+    if (parts.size() >= kBatchMin) {
+      // Whether this file's reads can be asked not to wait, and whether that is likely to be needed.
+      parts.front().result = read(file, parts.front().offset, parts.front().memory, true);
+      if (parts.front().result >= 0) done = 1 + read_batch(file, parts.subspan(1));
+    }
+    for (spi::ReadPart& part : parts.subspan(done)) part.result = read(file, part.offset, part.memory, false);
   }
 
   std::int64_t write(spi::FileHandle file, std::uint64_t offset, std::span<const std::byte> memory) override {

@@ -25,28 +25,46 @@ ResidencyMap::Kind ResidencyMap::look(std::uint64_t offset, std::uint64_t length
   return *bytes >= length - length / 32 ? Kind::resident : Kind::mixed;
 }
 
+void ResidencyMap::look_again(Window& window, std::uint64_t offset, std::uint64_t length, std::uint64_t now_ns) {
+  const Kind kind = look(offset, length);
+  const bool still = kind == Kind::resident && window.kind == kind;
+  window.valid_ns = still ? std::min(4 * window.valid_ns, kValidMaxNs) : kValidNs;
+  window.kind = kind;
+  window.until_ns = now_ns + window.valid_ns;
+  window.alike_until_ns = 0;
+}
+
+std::uint64_t ResidencyMap::alike_end(Window& window, std::uint64_t index, std::uint64_t now_ns) const {
+  if (window.alike_until_ns <= now_ns) {
+    window.alike_end = index + 1;
+    window.alike_until_ns = window.until_ns;
+  }
+  // Each window remembers how far it came, so that a long file is not walked window by window each time.
+  for (auto next = windows_.find(window.alike_end); next != windows_.end(); next = windows_.find(window.alike_end)) {
+    const Window& known = next->second;
+    if (known.until_ns <= now_ns || known.kind != window.kind) break;
+    const bool far = known.alike_until_ns > now_ns;
+    window.alike_end = far ? known.alike_end : window.alike_end + 1;
+    window.alike_until_ns = std::min(window.alike_until_ns, far ? known.alike_until_ns : known.until_ns);
+  }
+  return window.alike_end;
+}
+
 ResidencyMap::Answer ResidencyMap::ask(std::uint64_t offset, std::uint64_t length, std::uint64_t file_bytes,
                                        std::uint64_t now_ns) {
   const std::uint64_t index = offset / kWindowBytes;
   const std::uint64_t start = index * kWindowBytes;
   const std::uint64_t end = std::max(std::min(start + kWindowBytes, file_bytes), offset + 1);
   Window& window = windows_[index];
-  if (window.until_ns <= now_ns) {
-    window.kind = look(start, end - start);
-    window.until_ns = now_ns + kValidNs;
-  }
+  if (window.until_ns <= now_ns) look_again(window, start, end - start, now_ns);
   if (window.kind == Kind::mixed) {
     const std::uint64_t step = std::min({length, end - offset, kStepBytes});
     return {look(offset, step) == Kind::resident, step};
   }
-  Answer answer{window.kind == Kind::resident, std::min(length, end - offset)};
   // Further windows whose state is known and the same cost nothing to include.
-  for (std::uint64_t next = index + 1; answer.length < length; ++next) {
-    const auto known = windows_.find(next);
-    if (known == windows_.end() || known->second.until_ns <= now_ns || known->second.kind != window.kind) break;
-    answer.length = std::min(length, (next + 1) * kWindowBytes - offset);
-  }
-  return answer;
+  const std::uint64_t alike = std::min(alike_end(window, index, now_ns) * kWindowBytes, std::max(file_bytes, end));
+  if (window.kind == Kind::resident) return {true, alike - offset};
+  return {false, std::min(length, alike - offset)};
 }
 
 }  // namespace gpuio::local

@@ -9,15 +9,17 @@
 namespace gpuio::local {
 
 /// Remembers for a short while which windows of a file are in the page cache, so that planning 10^5 small pieces does
-/// not cost 10^5 system calls. An old answer costs time, never a byte. Reactor only.
+/// not cost 10^5 system calls. An old answer costs time, never a byte. What was resident each time it was looked at is
+/// believed longer: looking at a gibibyte costs milliseconds. Reactor only.
 class ResidencyMap {
  public:
   static constexpr std::uint64_t kWindowBytes = 8ULL << 20;
   static constexpr std::uint64_t kValidNs = 100'000'000;
+  static constexpr std::uint64_t kValidMaxNs = 1'600'000'000;
 
   struct Answer {
     bool resident = false;
-    std::uint64_t length = 0;  ///< From the asked offset on, how far it holds; at least 1, at most what was asked.
+    std::uint64_t length = 0;  ///< From the asked offset on, how far it holds; at least 1. Resident: as far as known.
   };
 
   ResidencyMap(spi::FileSystem& files, spi::FileHandle file) : files_(files), file_(file) {}
@@ -33,10 +35,16 @@ class ResidencyMap {
   enum class Kind : std::uint8_t { cold, resident, mixed };
   struct Window {
     Kind kind = Kind::cold;
+    std::uint64_t valid_ns = 0;  ///< How long the last look is believed.
     std::uint64_t until_ns = 0;
+    std::uint64_t alike_end = 0;       ///< Windows up to this one were of its kind,
+    std::uint64_t alike_until_ns = 0;  ///< which holds as long as the first of those looks.
   };
 
   [[nodiscard]] Kind look(std::uint64_t offset, std::uint64_t length);
+  void look_again(Window& window, std::uint64_t offset, std::uint64_t length, std::uint64_t now_ns);
+  /// Behind the last of the windows from `index` on that are known to be alike.
+  [[nodiscard]] std::uint64_t alike_end(Window& window, std::uint64_t index, std::uint64_t now_ns) const;
 
   spi::FileSystem& files_;
   spi::FileHandle file_;

@@ -30,12 +30,15 @@ QueueChoice choose_queue(spi::Executor& executor, spi::FileSystem& files, const 
     Result<std::unique_ptr<spi::StorageQueue>> queue = make_uring_queue(options);
     if (queue) {
       choice.queue = *std::move(queue);
+      // Batches take a ring of the thread that runs the task: not of the caller's.
+      choice.batches = executor.workers() != 0;
       return choice;
     }
     choice.reason = queue.error().to_string();
     const bool insisted = settings.queue == LocalSettings::Queue::uring;
     if (insisted) GPUIO_LOG(warn, "local", "local.engine is uring, but pool threads must do: " + choice.reason);
   }
+  choice.batches = false;
   choice.queue = make_thread_queue(executor, files, settings.queue_depth_max);
   return choice;
 }
