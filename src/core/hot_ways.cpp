@@ -13,6 +13,10 @@ namespace {
 /// Long enough that the ends of two runs tell a rate.
 constexpr std::uint64_t kEpochBytes = 128ULL << 20U;
 
+/// Share of the newest epoch in what is known. The kernel tells CPU time of running threads a few milliseconds late, so
+/// one epoch's figure is rough.
+constexpr double kNewestShare = 0.25;
+
 /// A trial is to be a small part of the Request that pays for it.
 constexpr std::uint64_t kTrialShare = 4;
 
@@ -20,6 +24,12 @@ constexpr std::uint64_t kTrialShare = 4;
 constexpr double kSameRate = 1.03;
 
 }  // namespace
+
+void HotWays::Cost::learn(double ns, double cpu_ns) noexcept {
+  const double share = ns_per_byte > 0 ? kNewestShare : 1;
+  ns_per_byte += share * (ns - ns_per_byte);
+  cpu_ns_per_byte += share * (cpu_ns - cpu_ns_per_byte);
+}
 
 HotWays::Ledger& HotWays::ledger(const Place& place) {
   const auto found = std::ranges::find(ledgers_, place, &Ledger::place);
@@ -96,8 +106,8 @@ void HotWays::measure(Ledger& ledger, Way way, std::uint64_t bytes) noexcept {
     epoch.bytes += bytes;
     if (epoch.bytes < kEpochBytes) return;
     const auto moved = static_cast<double>(epoch.bytes);
-    ledger.costs[way].ns_per_byte = static_cast<double>(std::max<std::uint64_t>(now_ns - epoch.start_ns, 1)) / moved;
-    ledger.costs[way].cpu_ns_per_byte = static_cast<double>(clock_.cpu_ns() - epoch.start_cpu_ns) / moved;
+    ledger.costs[way].learn(static_cast<double>(std::max<std::uint64_t>(now_ns - epoch.start_ns, 1)) / moved,
+                            static_cast<double>(clock_.cpu_ns() - epoch.start_cpu_ns) / moved);
   }
   epoch = {way, now_ns, clock_.cpu_ns(), 0};
 }

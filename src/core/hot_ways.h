@@ -66,6 +66,7 @@ class HotWays {
     double cpu_ns_per_byte = 0;
     bool refused = false;
     [[nodiscard]] bool known() const noexcept { return ns_per_byte > 0 && !refused; }
+    void learn(double ns, double cpu_ns) noexcept;
   };
 
   /// Between the ends of two runs of one way, with others of the same way under way all the time.

@@ -77,7 +77,9 @@ bool Planner::may_lend(const RequestState& request, const spi::Plan& plan, std::
 bool Planner::must_wait(const ResolvedTransfer& transfer, const LayoutCursor::Piece& piece) const {
   if (loans_.has(transfer.store->store(), transfer.device->device(), piece.store_offset)) return false;
   if (lending_.size() >= kLendingMax) return true;
-  if (!options_.keep_registered) return lent_runs_ > 0 && loans_.transient_room() < piece.bytes;
+  // Those being registered may not have taken their share of the budget yet.
+  const std::uint64_t wanted = (lending_.size() + 1) * piece.bytes;
+  if (!options_.keep_registered) return lent_runs_ > 0 && loans_.transient_room() < wanted;
   // What is to be kept is registered as a whole window on the first load; the loads after it are the gain.
   const Window window = window_of(*transfer.store, piece.store_offset);
   return std::find(lending_.begin(), lending_.end(), window) != lending_.end();

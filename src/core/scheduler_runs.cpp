@@ -196,6 +196,8 @@ void Scheduler::take_list(RunState& run) {
 /// What was to be lent in one piece goes through slabs in several: a run for each slab.
 void Scheduler::fall_back_to_slabs(RunState& run, std::uint64_t now) {
   run.path.carriage = Carriage::slab_copy;
+  run.reason = run.lend_status.code() == Code::would_block ? "the budget for registered pages was in use"
+                                                           : "the pages could not be registered";
   take_out_of_flight(run, now);
   run.chosen = Carriage::slab_copy;
   run.medium = {};
