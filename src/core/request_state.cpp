@@ -54,9 +54,12 @@ ResolvedTransfer& RequestState::add_transfer() {
 void RequestState::account(Path path, std::string_view way_name, std::string_view reason,
                            std::uint64_t bytes) noexcept {
   PathCount& count = path_counts_[path.index()];
-  if (count.way_name.load(std::memory_order_relaxed) == nullptr) {
-    count.reason.store(reason.data(), std::memory_order_relaxed);
-    count.way_name.store(way_name.data(), std::memory_order_release);
+  Naming naming = count.naming.load(std::memory_order_relaxed);
+  if (naming == Naming::none &&
+      count.naming.compare_exchange_strong(naming, Naming::begun, std::memory_order_relaxed)) {
+    count.way_name = way_name;
+    count.reason = reason;
+    count.naming.store(Naming::done, std::memory_order_release);
   }
   count.bytes.fetch_add(bytes, std::memory_order_relaxed);
   done_bytes_.fetch_add(bytes, std::memory_order_relaxed);
@@ -92,7 +95,7 @@ Status RequestState::outcome() const {
   return first;
 }
 
-void RequestState::report(Status status) {
+void RequestState::report(const Status& status) {
   std::vector<std::function<void(const Status&)>> functions;
   reported_ns_.store(executor_->clock().now_ns(), std::memory_order_relaxed);
   {
@@ -204,13 +207,12 @@ std::vector<PathUse> RequestState::paths() const {
   std::vector<PathUse> uses;
   for (std::size_t index = 0; index < kPaths; ++index) {
     const PathCount& count = path_counts_[index];
-    const char* way_name = count.way_name.load(std::memory_order_acquire);
-    if (way_name == nullptr) continue;
+    if (count.naming.load(std::memory_order_acquire) != Naming::done) continue;
     PathUse use;
-    use.path = way_name;
+    use.path = count.way_name;
     const std::string_view carriage = to_string(static_cast<Carriage>(index % kCarriages));
     if (!carriage.empty()) use.path.append(" -> ").append(carriage);
-    use.reason = count.reason.load(std::memory_order_relaxed);
+    use.reason = count.reason;
     use.bytes = count.bytes.load(std::memory_order_relaxed);
     uses.push_back(std::move(use));
   }

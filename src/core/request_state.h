@@ -109,7 +109,7 @@ class RequestState {
   [[nodiscard]] bool failed() const;
 
   /// Sets the outcome and tells everybody: waiters, descriptor, callbacks. Once.
-  void report(Status status);
+  void report(const Status& status);
   /// No byte of its memory can move any more.
   void mark_quiet();
   void call_progress();
@@ -138,10 +138,12 @@ class RequestState {
   std::atomic<bool> reached_in_place{false};  ///< Bytes went straight to or from its memory: not quiet until they stop.
 
  private:
+  enum class Naming : std::uint8_t { none, begun, done };
   struct PathCount {
     std::atomic<std::uint64_t> bytes{0};
-    std::atomic<const char*> way_name{nullptr};
-    std::atomic<const char*> reason{nullptr};
+    std::atomic<Naming> naming{Naming::none};
+    std::string_view way_name;  ///< These two are written by who takes `naming` from none, and read once it is done.
+    std::string_view reason;
   };
   static constexpr std::uint32_t kRunning = 0;
   static constexpr std::uint32_t kReported = 1;
