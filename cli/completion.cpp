@@ -99,6 +99,7 @@ std::string zsh_escaped(std::string_view text) {
 
 std::string zsh_action(const OptionInfo& option) {
   std::vector<std::string> choices;
+  choices.reserve(option.choices.size());
   for (const std::string& choice : option.choices) choices.push_back(zsh_escaped(choice));
   if (!choices.empty()) return fmt::format(":({})", fmt::join(choices, " "));
   return option.files ? ":_files" : ":";
@@ -109,12 +110,14 @@ std::string zsh_function(const CommandInfo& command) {
   text += command.children.empty() ? "  _arguments -s" : "  local state line\n  _arguments -C";
   for (const OptionInfo& option : command.options) {
     if (option.words.empty()) {
-      text += fmt::format(" \\\n    {}", single_quoted((option.repeats ? "*" : "") +
-                                                       (":" + zsh_escaped(option.description)) + zsh_action(option)));
+      text +=
+          fmt::format(" \\\n    {}", single_quoted(fmt::format("{}:{}{}", option.repeats ? "*" : "",
+                                                               zsh_escaped(option.description), zsh_action(option))));
     }
     for (const std::string& word : option.words) {
       const std::string value = option.takes_value ? ":value" + zsh_action(option) : "";
-      text += fmt::format(" \\\n    {}", single_quoted(word + "[" + zsh_escaped(option.description) + "]" + value));
+      text += fmt::format(" \\\n    {}",
+                          single_quoted(fmt::format("{}[{}]{}", word, zsh_escaped(option.description), value)));
     }
   }
   if (command.children.empty()) return text + "\n}\n";
@@ -154,6 +157,7 @@ std::string bash_completion(const CLI::App& root) {
     const std::string path = joined_path(command, " ");
     if (command.path.size() > 1) paths += fmt::format("    '{}') path+=\" $word\" ;;\n", path);
     std::vector<std::string> all;
+    all.reserve(command.children.size());
     for (const CommandInfo& child : command.children) all.push_back(child.path.back());
     for (const OptionInfo& option : command.options) {
       all.insert(all.end(), option.words.begin(), option.words.end());

@@ -72,6 +72,7 @@ std::string tensor_summary(const safetensors::Model& model) {
   std::map<std::string_view, std::uint64_t> count_of;
   for (const auto& tensor : model.tensors()) ++count_of[to_string(tensor.dtype)];
   std::vector<std::string> parts;
+  parts.reserve(count_of.size());
   for (const auto& [dtype, count] : count_of) parts.push_back(fmt::format("{} {}", count, dtype));
   return fmt::format("{}: {}", format_count(model.tensors().size(), "tensor"), fmt::join(parts, ", "));
 }
@@ -95,7 +96,9 @@ void print_text(const Shell& shell, const Subject& subject, bool tensors) {
   facts.add_row({"  size", size_text});
   if (subject.model) {
     facts.add_row({"  format", "safetensors, " + tensor_summary(*subject.model)});
-    for (const auto& [key, value] : subject.model->metadata()) facts.add_row({"  metadata", key + " = " + value});
+    for (const auto& [key, value] : subject.model->metadata()) {
+      facts.add_row({"  metadata", fmt::format("{} = {}", key, value)});
+    }
   } else {
     facts.add_row({"  format", "bytes"});
   }

@@ -12,6 +12,7 @@ add_custom_target(gpu_tests COMMENT "the tests that need a GPU")
 # gpuio_test(<name> SOURCES ... [LINK ...] [LABELS ...] [TIMEOUT seconds] [SERIAL])
 #
 # One executable of GoogleTest cases, each registered with ctest under the given labels (default: unit).
+# TIMEOUT: four times as long under a sanitizer (default: 120 seconds).
 # SERIAL: its cases never run beside other tests, for those that measure time or fill the machine.
 function(gpuio_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "SOURCES;LINK;LABELS")
@@ -23,6 +24,9 @@ function(gpuio_test name)
   endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
+  endif()
+  if(GPUIO_SANITIZE)
+    math(EXPR arg_TIMEOUT "4 * ${arg_TIMEOUT}")
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE gpuio_flags ${arg_LINK} GTest::gmock GTest::gtest_main)

@@ -16,7 +16,10 @@ std::string make_sample(const gpuio::Context& io) {
   const std::string path = std::filesystem::temp_directory_path() / "gpuio_example_02.safetensors";
   const gpuio::Buffer memory = io.device("host").value().allocate(1000 * 64 * sizeof(float)).value();
   auto* values = reinterpret_cast<float*>(memory.data());
-  for (int i = 0; i < 1000 * 64; ++i) values[i] = static_cast<float>(i / 64);  // Every value tells its row.
+  for (int i = 0; i < 1000 * 64; ++i) {
+    const int row = i / 64;
+    values[i] = static_cast<float>(row);  // Every value tells its row.
+  }
   const std::vector<st::SaveTensor> tensors{
       {"embedding.weight", st::Dtype::f32, {1000, 64}, memory},
       {"norm.bias", st::Dtype::f32, {64}, memory.slice(0, 64 * sizeof(float)).value()},

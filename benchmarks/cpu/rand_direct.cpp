@@ -23,8 +23,8 @@ Sample read_at_random(const Context& io, const Store& file, const Buffer& memory
     for (std::uint64_t turn = 0; watch.seconds() < seconds; ++turn) {
       Request& request = flying[turn % flying.size()];
       if (request) throw_if_failed(request.wait());
-      Layout extents =
-          Layout::extents(random_extents(file.size(), kBlockBytes, kReadsPerRequest, pair * 100'000 + turn));
+      Layout extents = Layout::extents(
+          random_extents(file.size(), kBlockBytes, kReadsPerRequest, std::uint64_t{pair} * 100'000 + turn));
       const std::uint64_t bytes = kReadsPerRequest * kBlockBytes;
       const Slice half = memory.slice(turn % flying.size() * bytes, bytes).value();
       request = io.read(file, extents, half, {.cache = CacheUse::direct}).value();

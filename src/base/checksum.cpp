@@ -132,8 +132,8 @@ std::uint32_t crc32c_software(std::span<const std::byte> bytes, std::uint32_t cr
 }
 
 std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc) noexcept {
-  static const bool kHasHardware = crc32c_has_hardware();
-  return kHasHardware ? crc32c_hardware(bytes, crc) : crc32c_software(bytes, crc);
+  static const bool has_hardware = crc32c_has_hardware();
+  return has_hardware ? crc32c_hardware(bytes, crc) : crc32c_software(bytes, crc);
 }
 
 std::uint32_t crc32c_combine(std::uint32_t first, std::uint32_t second, std::uint64_t second_bytes) noexcept {

@@ -12,8 +12,8 @@ void PathCounts::Count::add(std::uint32_t marked, std::string_view its_way_name,
   // Of its only writer: needs no locked instruction.
   bytes.store(bytes.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
   if (mark.load(std::memory_order_relaxed) == marked) return;
-  way_name = its_way_name.data();
-  reason = its_reason.data();
+  way_name = its_way_name;
+  reason = its_reason;
   mark.store(marked, std::memory_order_release);
 }
 

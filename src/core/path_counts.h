@@ -32,8 +32,8 @@ class PathCounts {
  private:
   struct Count {
     std::atomic<std::uint64_t> bytes{0};
-    const char* way_name = nullptr;
-    const char* reason = nullptr;
+    std::string_view way_name;
+    std::string_view reason;
     std::atomic<std::uint32_t> mark{0};  ///< The Path's index and 1; written after the texts.
 
     void add(std::uint32_t marked, std::string_view its_way_name, std::string_view its_reason,

@@ -20,6 +20,7 @@ Status unknown_variable(std::string_view name, std::string_view near) {
 /// section's, or nearly is a setting's.
 Status check_unknown(std::string_view name, const std::vector<std::string>& known) {
   std::vector<std::string_view> tails;
+  tails.reserve(known.size());
   for (const std::string& variable : known) tails.push_back(std::string_view(variable).substr(kPrefix.size()));
   const std::string_view tail = name.substr(kPrefix.size());
   const std::string_view near = base::nearest(tail, tails);
@@ -34,6 +35,7 @@ Status check_unknown(std::string_view name, const std::vector<std::string>& know
 Status apply_environment(const char* const* variables, SettingsState& state) {
   const std::span<const SettingRow> rows = setting_rows();
   std::vector<std::string> known;
+  known.reserve(rows.size());
   for (const SettingRow& row : rows) known.push_back(setting_variable(row.key));
   for (; variables != nullptr && *variables != nullptr; ++variables) {
     const std::string_view variable = *variables;

@@ -150,6 +150,7 @@ Result<std::size_t> find_setting(std::string_view key) {
   const auto found = std::ranges::find(rows, key, &SettingRow::key);
   if (found != rows.end()) return static_cast<std::size_t>(found - rows.begin());
   std::vector<std::string_view> keys;
+  keys.reserve(rows.size());
   for (const SettingRow& row : rows) keys.push_back(row.key);
   return Status(Code::invalid_argument, fmt::format("unknown setting '{}'{}", key, did_you_mean(key, keys)));
 }

@@ -298,7 +298,7 @@ TEST_F(SettingsTest, NamesEndInTheirUnit) {
 }
 
 TEST(SettingsReference, CommittedPageIsTheGeneratedOne) {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "../../docs/settings.md";
+  const auto path = std::filesystem::path(GPUIO_DOCS_FOLDER) / "settings.md";
   if (::getenv("UPDATE_DOCS") != nullptr) std::ofstream(path) << Settings::reference();
   std::ifstream file(path);
   const std::string committed{std::istreambuf_iterator<char>(file), {}};
