@@ -7,6 +7,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <fmt/core.h>
@@ -20,7 +21,7 @@ namespace gpuio::bench {
 namespace {
 
 constexpr std::uint64_t kPartBytes = std::uint64_t{1} << 30;
-constexpr std::size_t kDirectAlignment = 4096;
+constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 
 std::uint64_t part_of(const Store& file, unsigned pair) { return pair % (file.size() / kPartBytes) * kPartBytes; }
 
@@ -35,6 +36,16 @@ Sample dd(const std::filesystem::path& path, std::uint64_t offset) {
   return sample;
 }
 
+using Block = std::unique_ptr<void, void (*)(void*)>;
+
+/// In huge pages where there are: a disk is given fewer, larger pieces then, and our own slabs lie in some too.
+Block make_block(std::size_t bytes) {
+  const std::size_t whole = (bytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
+  Block block(std::aligned_alloc(kHugePageBytes, whole), std::free);
+  ::madvise(block.get(), whole, MADV_HUGEPAGE);
+  return block;
+}
+
 /// Threads that each read the next block until none is left.
 Sample pread_direct(const std::filesystem::path& path, std::uint64_t offset, unsigned threads,
                     std::size_t block_bytes) {
@@ -45,8 +56,7 @@ Sample pread_direct(const std::filesystem::path& path, std::uint64_t offset, uns
     std::vector<std::jthread> all;
     for (unsigned i = 0; i < threads; ++i) {
       all.emplace_back([&] {
-        const std::unique_ptr<void, void (*)(void*)> block(std::aligned_alloc(kDirectAlignment, block_bytes),
-                                                           std::free);
+        const Block block = make_block(block_bytes);
         for (std::uint64_t at = 0; (at = next.fetch_add(block_bytes)) < kPartBytes;) {
           const ssize_t got = ::pread(fd.get(), block.get(), block_bytes, static_cast<off_t>(offset + at));
           if (got > 0) bytes += static_cast<std::uint64_t>(got);
