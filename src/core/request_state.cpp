@@ -95,12 +95,12 @@ Status RequestState::outcome() const {
   return first;
 }
 
-void RequestState::report(const Status& status) {
+void RequestState::report(Status status) {
   std::vector<std::function<void(const Status&)>> functions;
   reported_ns_.store(executor_->clock().now_ns(), std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
-    status_ = status;
+    status_ = std::move(status);
     functions.swap(complete_functions_);
     phase_.store(kReported, std::memory_order_release);
     if (event_fd_) {
@@ -111,7 +111,7 @@ void RequestState::report(const Status& status) {
   }
   executor_->notify(phase_);
   call_progress();
-  for (const auto& function : functions) function(status);
+  for (const auto& function : functions) function(status_);  // Set once: it is read without the lock from here on.
 }
 
 void RequestState::mark_quiet() {

@@ -109,7 +109,7 @@ class RequestState {
   [[nodiscard]] bool failed() const;
 
   /// Sets the outcome and tells everybody: waiters, descriptor, callbacks. Once.
-  void report(const Status& status);
+  void report(Status status);
   /// No byte of its memory can move any more.
   void mark_quiet();
   void call_progress();
