@@ -67,7 +67,6 @@ gpuio_cuda_table make_table() {
 #define gpuio_cuda_get_table gpuio_cuda_get_another_table
 #endif
 
-extern "C" const gpuio_cuda_table* gpuio_cuda_get_table(void);
 extern "C" const gpuio_cuda_table* gpuio_cuda_get_table(void) {
   static const gpuio_cuda_table table = make_table();
   return &table;

@@ -88,16 +88,18 @@ Result<const gpuio_cuda_table*> load_table(const LoadOptions& options) {
                                          " beside the library or name it with device.cuda_library (" + reasons + ")");
   }
   const auto get_table = reinterpret_cast<decltype(&gpuio_cuda_get_table)>(dlsym(library, "gpuio_cuda_get_table"));
-  const Status status =
-      get_table != nullptr
-          ? check(get_table(), loaded_from)
-          : Status(Code::unsupported, "not a CUDA device of this library: gpuio_cuda_get_table is missing")
-                .with("library", loaded_from);
+  const gpuio_cuda_table* table = nullptr;
+  Status status = Status(Code::unsupported, "not a CUDA device of this library: gpuio_cuda_get_table is missing")
+                      .with("library", loaded_from);
+  if (get_table != nullptr) {
+    table = get_table();
+    status = check(table, loaded_from);
+  }
   if (!status.ok()) {
     dlclose(library);
     return status;
   }
-  return get_table();
+  return table;
 }
 
 }  // namespace gpuio::cuda

@@ -65,7 +65,7 @@ bool Crew::run(const std::shared_ptr<Crew>& crew, spi::Executor& executor) {
 
 bool Crew::work() {
   bool finished_last = false;
-  for (std::uint64_t part; (part = next_.fetch_add(1, std::memory_order_relaxed)) < parts_;) {
+  for (std::uint64_t part = 0; (part = next_.fetch_add(1, std::memory_order_relaxed)) < parts_;) {
     run_part(operation_, part, parts_);
     finished_last = done_.fetch_add(1, std::memory_order_acq_rel) + 1 == parts_;
   }

@@ -138,7 +138,7 @@ void Stream::complete(std::uint64_t operations) {
 }
 
 void Stream::synchronize() {
-  std::uint64_t target;
+  std::uint64_t target = 0;
   {
     std::lock_guard lock(mutex_);
     target = queued_;
@@ -153,8 +153,8 @@ void Stream::synchronize() {
 }
 
 void Stream::stop() {
-  std::uint64_t dropped;
-  std::uint64_t target;
+  std::uint64_t dropped = 0;
+  std::uint64_t target = 0;
   {
     std::lock_guard lock(mutex_);
     target = queued_;

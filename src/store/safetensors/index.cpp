@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kDepthMax = 16;
 constexpr std::size_t kPathBytesMax = 4096;
+constexpr std::string_view kEnding = ".safetensors";
 
 // Keeps the pairs of the weight_map at the top level and skips every other value.
 class IndexReader final : public JsonReader {
@@ -80,7 +81,7 @@ class IndexReader final : public JsonReader {
   std::map<std::string, std::string> shard_of_;
 };
 
-Index number_shards(std::map<std::string, std::string> shard_of) {
+Index number_shards(const std::map<std::string, std::string>& shard_of) {
   Index index;
   for (const auto& [name, shard] : shard_of) index.shards.push_back(shard);
   std::sort(index.shards.begin(), index.shards.end());
@@ -108,15 +109,17 @@ Result<Index> parse_index(std::string_view json, std::string_view file) {
 }
 
 bool is_contained(std::string_view path) {
-  if (path.size() > kPathBytesMax || !path.ends_with(".safetensors")) return false;
+  if (path.size() > kPathBytesMax || !path.ends_with(kEnding)) return false;
   // Characters that a URI or another system's paths give a meaning.
   const auto special = [](char c) {
     return static_cast<unsigned char>(c) < ' ' || c == 0x7f || c == '\\' || c == '?' || c == '#' || c == '%';
   };
   if (std::any_of(path.begin(), path.end(), special)) return false;
   const std::vector<std::string_view> steps = base::split(path, '/');
-  return std::none_of(steps.begin(), steps.end(),
-                      [](std::string_view step) { return step.empty() || step == "." || step == ".."; });
+  // A file of that ending has a name before it: what is called ".safetensors" is a hidden file without an ending.
+  return steps.back() != kEnding && std::none_of(steps.begin(), steps.end(), [](std::string_view step) {
+           return step.empty() || step == "." || step == "..";
+         });
 }
 
 }  // namespace gpuio::store
