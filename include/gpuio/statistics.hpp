@@ -12,9 +12,9 @@ struct OperationStatistics {
   std::string operation;              ///< "read", "write", "copy", "flush", "launch"
   std::string tier;                   ///< Of the store: "nvme", "dram", ...
   std::string device;                 ///< Of the memory: "host", "cuda:0"
-  std::uint64_t requests = 0;         ///< Reported, failed ones too.
-  std::uint64_t bytes = 0;            ///< Moved.
-  std::uint64_t failures = 0;         ///< Requests with a failed part.
+  std::uint64_t requests = 0;         ///< Reported, failed and cancelled ones too.
+  std::uint64_t bytes = 0;            ///< Moved, by failed and cancelled ones too.
+  std::uint64_t failures = 0;         ///< Requests with a failed part, or that missed their deadline.
   std::uint64_t latency_p50_ns = 0;   ///< Half were faster.
   std::uint64_t latency_p99_ns = 0;   ///< 99 % were.
   std::uint64_t latency_p999_ns = 0;  ///< 99.9 % were.

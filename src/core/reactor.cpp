@@ -45,9 +45,9 @@ int wait_for_events(int epoll, epoll_event* events, int capacity, const timespec
   return ::epoll_wait(epoll, events, capacity, milliseconds);
 }
 
-bool add_to_epoll(int epoll, int fd) noexcept {
+bool add_to_epoll(int epoll, int fd, std::uint32_t events) noexcept {
   epoll_event event{};
-  event.events = EPOLLIN;
+  event.events = events;
   event.data.fd = fd;
   return ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
@@ -62,8 +62,8 @@ Result<std::unique_ptr<Reactor>> Reactor::create(base::Clock& clock) {
   if (!reactor->bell_) return Status::from_errno(errno, "no eventfd for the reactor");
   reactor->alarm_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!reactor->alarm_) return Status::from_errno(errno, "no timerfd for the reactor");
-  if (!add_to_epoll(reactor->epoll_.get(), reactor->bell_.get()) ||
-      !add_to_epoll(reactor->epoll_.get(), reactor->alarm_.get())) {
+  if (!add_to_epoll(reactor->epoll_.get(), reactor->bell_.get(), EPOLLIN) ||
+      !add_to_epoll(reactor->epoll_.get(), reactor->alarm_.get(), EPOLLIN)) {
     return Status::from_errno(errno, "epoll refuses the reactor's descriptors");
   }
   return reactor;
@@ -136,7 +136,8 @@ Reactor::Round Reactor::round() {
 void Reactor::watch(Entry& entry, int fd) noexcept {
   if (entry.fd == fd) return;
   if (entry.fd >= 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, entry.fd, nullptr);
-  entry.fd = fd >= 0 && add_to_epoll(epoll_.get(), fd) ? fd : -1;
+  // Each time it rings anew: the machine is polled then, so it need not be quietened by a system call of its own.
+  entry.fd = fd >= 0 && add_to_epoll(epoll_.get(), fd, EPOLLIN | EPOLLET) ? fd : -1;
 }
 
 void Reactor::sleep(std::uint64_t until_ns) noexcept {

@@ -302,10 +302,11 @@ void Scheduler::finish(RequestState& request, const Status& status) {
 void Scheduler::report(RequestState& request, const Status& status, std::uint64_t now) {
   request.reported = true;
   const ResolvedTransfer& transfer = request.first_transfer;
-  const bool failed = !status.ok();
+  // Who cancels has what he asked for; what was moved until then was moved.
+  const bool failed = !status.ok() && status.code() != Code::cancelled;
+  const std::uint64_t bytes = status.ok() ? request.total_bytes : request.progress().done_bytes;
   counters_.record(static_cast<CountedOperation>(request.operation), transfer.store ? transfer.store->tier_id() : 0,
-                   transfer.device->statistics_id(), failed ? 0 : request.total_bytes, now - request.submitted_ns,
-                   failed);
+                   transfer.device->statistics_id(), bytes, now - request.submitted_ns, failed);
   request.report(status, now);
 }
 

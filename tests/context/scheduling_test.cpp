@@ -152,6 +152,10 @@ TEST_F(Scheduling, CancelEndsWhatHasNotBegunAndReturnsQuiet) {
   EXPECT_TRUE(request.quiet());
   EXPECT_EQ(request.wait().code(), Code::cancelled);
   EXPECT_LT(request.progress().done_bytes, request.progress().total_bytes);
+  const Statistics statistics = fake_.context.statistics();
+  ASSERT_EQ(statistics.operations.size(), 1U);
+  EXPECT_EQ(statistics.operations[0].failures, 0U) << "it was asked for";
+  EXPECT_EQ(statistics.operations[0].bytes, request.progress().done_bytes);
 }
 
 TEST_F(Scheduling, DroppingTheLastHandleCancels) {

@@ -181,8 +181,9 @@ std::size_t UringQueue::submit(std::span<const spi::StorageOperation> operations
     prepare(*sqe, operation);
     ++taken;
   }
-  // What the kernel does not take now (EAGAIN, EBUSY, EINTR) stays in the ring and goes with the next call.
-  io_uring_submit(ring_.get());
+  // What the kernel does not take now (EAGAIN, EBUSY, EINTR) stays in the ring and goes with the next call. The same
+  // call brings the results that are there.
+  io_uring_submit_and_get_events(ring_.get());
   return taken;
 }
 
@@ -219,14 +220,9 @@ std::size_t UringQueue::reap(std::span<spi::StorageResult> results) {
   if (io_uring_sq_ready(ring_.get()) != 0) io_uring_submit(ring_.get());
   std::array<io_uring_cqe*, 64> cqes;
   const auto wanted = static_cast<unsigned>(std::min(results.size(), cqes.size()));
-  // Runs the kernel's deferred work first if the ring's flag says that there is some.
-  unsigned count = io_uring_peek_batch_cqe(ring_.get(), cqes.data(), wanted);
-  if (count == 0) {
-    // What comes after this look rings again.
-    std::uint64_t rings = 0;
-    if (read(wake_.get(), &rings, sizeof rings) < 0) return 0;
-    count = io_uring_peek_batch_cqe(ring_.get(), cqes.data(), wanted);
-  }
+  // Runs the kernel's deferred work first if the ring's flag says that there is some. The descriptor is never read:
+  // what comes after this look rings again, and that is all that its watcher goes by.
+  const unsigned count = io_uring_peek_batch_cqe(ring_.get(), cqes.data(), wanted);
   std::size_t given = 0;
   for (unsigned i = 0; i < count; ++i) {
     if (cqes[i]->user_data == kNobody) continue;
