@@ -54,6 +54,7 @@ Sample pread_direct(const std::filesystem::path& path, std::uint64_t offset, uns
     std::atomic<std::uint64_t> next = 0;
     std::atomic<std::uint64_t> bytes = 0;
     std::vector<std::jthread> all;
+    all.reserve(threads);
     for (unsigned i = 0; i < threads; ++i) {
       all.emplace_back([&] {
         const Block block = make_block(block_bytes);

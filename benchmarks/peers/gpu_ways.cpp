@@ -145,6 +145,7 @@ class Ways {
     std::atomic<std::size_t> next = 0;
     std::atomic<bool> failed = false;
     std::vector<std::jthread> all;
+    all.reserve(threads);
     for (unsigned thread = 0; thread < threads; ++thread) {
       all.emplace_back([&, ring = pinned.data() + thread * kSlabsPerThread * slab_bytes] {
         try {

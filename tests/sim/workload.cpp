@@ -19,7 +19,7 @@ bool is_given_up(const Status& status) {
 Workload::Workload(std::uint64_t seed) : seed_(seed), random_(seed ^ 0x5eed), world_(WorldOptions::draw(seed)) {}
 
 std::string Workload::Pending::describe() const {
-  std::string text = memory->device.name().data();
+  std::string text(memory->device.name());
   text += " at " + std::to_string(memory_lock.offset) + "+" + std::to_string(memory_lock.length);
   if (file != nullptr)
     text += " of " + file->path + " at " + std::to_string(file_lock.offset) + "+" + std::to_string(file_lock.length);

@@ -77,6 +77,7 @@ Layout layout_of(std::vector<Extent> extents, std::uint64_t base) {
 std::vector<Transfer> transfers_of(const std::vector<Store>& files, store::Placement placement, const Slice& memory,
                                    std::uint64_t base) {
   std::vector<Transfer> transfers;
+  transfers.reserve(placement.files.size());
   for (store::FilePlan& plan : placement.files) {
     transfers.push_back(
         {files[plan.file], layout_of(std::move(plan.extents), 0), memory, layout_of(std::move(plan.placement), base)});
