@@ -10,8 +10,11 @@
 namespace gpuio::core {
 namespace {
 
-/// Long enough that the ends of two runs tell a rate.
-constexpr std::uint64_t kEpochBytes = 128ULL << 20U;
+/// A trial waits for runs that may never end, as when a device has gone silent; others are not to wait with it.
+constexpr std::uint64_t kTrialPatienceNs = 1'000'000'000;
+
+/// Of the way taken: long enough that it does not matter how the ends of runs are bunched.
+constexpr std::uint64_t kEpochNs = 10'000'000;
 
 /// Share of the newest epoch in what is known. The kernel tells CPU time of running threads a few milliseconds late, so
 /// one epoch's figure is rough.
@@ -47,23 +50,37 @@ HotWays::Choice HotWays::choose(const Place& place, std::uint64_t left_bytes) {
   const bool due = known.moved_bytes >= known.next_trial_bytes && left_bytes >= kTrialShare * kTrialBytes;
   if (known.trial == kNone && due) begin_trial(known);
   if (known.trial == kNone) return {kWays[known.best], known.reason, false};
-  return {kWays[known.trial], "a trial of this way", known.trial_left_bytes == 0};
+  const bool wait = known.in_flight > known.trial_in_flight || known.trial_left_bytes == 0;
+  if (wait && clock_.now_ns() - known.trial_since_ns > kTrialPatienceNs) {
+    abandon_trial(known);
+    return {kWays[known.best], known.reason, false};
+  }
+  return {kWays[known.trial], "a trial of this way", wait};
+}
+
+void HotWays::abandon_trial(Ledger& ledger) noexcept {
+  ledger.trial = kNone;
+  ledger.trial_left_bytes = 0;
+  ledger.trial_in_flight = 0;
+  ledger.epoch.open = false;
 }
 
 /// The next way in turn that is not the one taken anyway; none if all others were refused.
-void HotWays::begin_trial(Ledger& ledger) noexcept {
+void HotWays::begin_trial(Ledger& ledger) const noexcept {
   ledger.next_trial_bytes = 2 * ledger.moved_bytes;
   for (Way step = 1; step < kWays.size(); ++step) {
     const Way way = (ledger.last_trial + step) % kWays.size();
     if (way == ledger.best || ledger.costs[way].refused) continue;
     ledger.last_trial = ledger.trial = way;
     ledger.trial_left_bytes = kTrialBytes;
+    ledger.trial_since_ns = clock_.now_ns();
     return;
   }
 }
 
 void HotWays::started(const Place& place, Carriage carriage, std::uint64_t bytes) {
   Ledger& known = ledger(place);
+  if (known.in_flight == 0) open_epoch(known);
   ++known.in_flight;
   if (known.trial == kNone || way_of(carriage) != known.trial) return;
   ++known.trial_in_flight;
@@ -73,16 +90,29 @@ void HotWays::started(const Place& place, Carriage carriage, std::uint64_t bytes
 void HotWays::ended(const Place& place, Carriage carriage, End end, std::uint64_t bytes) {
   Ledger& known = ledger(place);
   const Way way = way_of(carriage);
+  const bool of_trial = known.trial == way && known.trial_in_flight > 0;
   known.moved_bytes += bytes;
-  if (end == End::moved) measure(known, way, bytes);
+  --known.in_flight;
+  if (of_trial) --known.trial_in_flight;
+  if (end == End::moved) {
+    known.epoch.bytes += bytes;
+  } else {
+    known.epoch.open = false;
+  }
   if (end == End::refused) {
     known.costs[way].refused = true;
     if (known.trial == way) known.trial_left_bytes = 0;
     if (known.best == way) judge(known);
   }
-  if (--known.in_flight == 0) known.epoch.way = kNone;
-  if (known.trial == way && known.trial_in_flight > 0) --known.trial_in_flight;
-  if (known.trial != kNone && known.trial_left_bytes == 0 && known.trial_in_flight == 0) end_trial(known);
+  const bool trial_over = known.trial != kNone && known.trial_left_bytes == 0 && known.trial_in_flight == 0;
+  if (of_trial && trial_over) close_epoch(known, way);
+  if (trial_over) end_trial(known);
+  const bool long_enough = known.epoch.open && clock_.now_ns() - known.epoch.start_ns >= kEpochNs;
+  if (known.trial == kNone && way == known.best && long_enough) {
+    close_epoch(known, way);
+    open_epoch(known);
+    judge(known);  // One that does worse than when it was chosen is left at once.
+  }
 }
 
 void HotWays::end_trial(Ledger& ledger) {
@@ -99,17 +129,17 @@ void HotWays::end_trial(Ledger& ledger) {
                         to_string(kWays[ledger.best])));
 }
 
-void HotWays::measure(Ledger& ledger, Way way, std::uint64_t bytes) noexcept {
-  Epoch& epoch = ledger.epoch;
-  const std::uint64_t now_ns = clock_.now_ns();
-  if (epoch.way == way) {
-    epoch.bytes += bytes;
-    if (epoch.bytes < kEpochBytes) return;
+void HotWays::open_epoch(Ledger& ledger) noexcept { ledger.epoch = {true, clock_.now_ns(), clock_.cpu_ns(), 0}; }
+
+void HotWays::close_epoch(Ledger& ledger, Way way) noexcept {
+  const Epoch& epoch = ledger.epoch;
+  if (epoch.open && epoch.bytes > 0) {
     const auto moved = static_cast<double>(epoch.bytes);
-    ledger.costs[way].learn(static_cast<double>(std::max<std::uint64_t>(now_ns - epoch.start_ns, 1)) / moved,
+    const std::uint64_t took_ns = std::max<std::uint64_t>(clock_.now_ns() - epoch.start_ns, 1);
+    ledger.costs[way].learn(static_cast<double>(took_ns) / moved,
                             static_cast<double>(clock_.cpu_ns() - epoch.start_cpu_ns) / moved);
   }
-  epoch = {way, now_ns, clock_.cpu_ns(), 0};
+  ledger.epoch.open = false;
 }
 
 void HotWays::judge(Ledger& ledger) noexcept {
@@ -120,7 +150,7 @@ void HotWays::judge(Ledger& ledger) noexcept {
   }
   ledger.best = 0;
   ledger.reason = {};
-  if (quickest == kNone) return;
+  if (std::ranges::count_if(ledger.costs, &Cost::known) < 2) return;
   Way best = quickest;
   for (Way way = 0; way < kWays.size(); ++way) {
     const Cost& cost = ledger.costs[way];

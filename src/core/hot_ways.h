@@ -19,8 +19,9 @@ class DeviceState;
 /// in use: bytes a second while runs follow each other, and the process's CPU time meanwhile (the caller's own threads
 /// count in it, for all ways alike).
 ///
-/// Slabs at first. After `kFirstTrialBytes` the next kTrialBytes take another way, alone, and so on whenever twice as
-/// much has been moved: trials cost a few per cent at first and less and less. The quickest way is taken; of those
+/// Slabs at first. After `kFirstTrialBytes` the next kTrialBytes take another way, alone: what is under way ends before,
+/// and nothing else begins before the trial's last run has ended. So it goes on whenever twice as much has been moved:
+/// trials cost a few per cent at first and less and less. The quickest way is taken; of those
 /// within 3 % of it the one that takes the least CPU time.
 ///
 /// Thread safety: none; the reactor's.
@@ -36,7 +37,7 @@ class HotWays {
   struct Choice {
     Carriage carriage = Carriage::slab_copy;
     std::string_view reason;  ///< Static text; empty before anything was measured.
-    bool wait = false;        ///< A trial is ending; ask again after the next run has.
+    bool wait = false;        ///< A trial is to begin or end; ask again after the next run has ended.
   };
 
   static constexpr std::uint64_t kFirstTrialBytes = 16ULL << 30U;
@@ -69,9 +70,9 @@ class HotWays {
     void learn(double ns, double cpu_ns) noexcept;
   };
 
-  /// Between the ends of two runs of one way, with others of the same way under way all the time.
+  /// Of runs that follow each other without a pause.
   struct Epoch {
-    Way way = kNone;
+    bool open = false;
     std::uint64_t start_ns = 0;
     std::uint64_t start_cpu_ns = 0;
     std::uint64_t bytes = 0;
@@ -86,6 +87,7 @@ class HotWays {
     std::uint64_t next_trial_bytes = kFirstTrialBytes;
     Way last_trial = 0;
     Way trial = kNone;
+    std::uint64_t trial_since_ns = 0;
     std::uint64_t trial_left_bytes = 0;
     std::uint32_t trial_in_flight = 0;
     std::uint32_t in_flight = 0;
@@ -94,9 +96,11 @@ class HotWays {
 
   [[nodiscard]] Ledger& ledger(const Place& place);
   [[nodiscard]] static Way way_of(Carriage carriage) noexcept;
-  static void begin_trial(Ledger& ledger) noexcept;
+  void begin_trial(Ledger& ledger) const noexcept;
+  static void abandon_trial(Ledger& ledger) noexcept;
   void end_trial(Ledger& ledger);
-  void measure(Ledger& ledger, Way way, std::uint64_t bytes) noexcept;
+  void open_epoch(Ledger& ledger) noexcept;
+  void close_epoch(Ledger& ledger, Way way) noexcept;
   static void judge(Ledger& ledger) noexcept;
 
   const base::Clock& clock_;

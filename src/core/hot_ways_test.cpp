@@ -33,6 +33,7 @@ class HotWaysTest : public testing::Test {
     for (std::uint64_t moved = 0; moved < bytes; moved += kRunBytes) {
       HotWays::Choice choice = ways_.choose(place_, left_bytes);
       if (choice.wait) {
+        if (trial_bunched()) clock_.now += 20'000'000;
         end();
         choice = ways_.choose(place_, left_bytes);
       }
@@ -45,11 +46,12 @@ class HotWaysTest : public testing::Test {
   }
   void end() {
     const Price price = prices_[flying_];
-    clock_.now += static_cast<std::uint64_t>(price.ns_per_byte * kRunBytes);
+    if (!trial_bunched()) clock_.now += static_cast<std::uint64_t>(price.ns_per_byte * kRunBytes);
     clock_.cpu += static_cast<std::uint64_t>(price.cpu_ns_per_byte * kRunBytes);
     ways_.ended(place_, flying_, refused_.contains(flying_) ? HotWays::End::refused : HotWays::End::moved, kRunBytes);
     flying_ = Carriage::in_place;
   }
+  [[nodiscard]] bool trial_bunched() const { return bunched_ && flying_ != Carriage::slab_copy; }
   Carriage chosen() { return ways_.choose(place_, 0).carriage; }
 
   CostClock clock_;
@@ -60,6 +62,7 @@ class HotWaysTest : public testing::Test {
   std::set<Carriage> refused_;
   std::set<Carriage> seen_;
   Carriage flying_ = Carriage::in_place;
+  bool bunched_ = false;  ///< All ends of a trial's runs are seen at one moment, long after.
 };
 
 TEST_F(HotWaysTest, SlabsAreTakenBeforeAnythingIsMeasured) {
@@ -118,6 +121,26 @@ TEST_F(HotWaysTest, WhatTheDriverRefusesIsNotTriedAgain) {
   seen_.clear();
   move(32 * HotWays::kFirstTrialBytes);
   EXPECT_EQ(seen_, std::set{Carriage::slab_copy});
+}
+
+TEST_F(HotWaysTest, EndsOfRunsThatAreSeenTogetherMakeNoWayQuick) {
+  // A trial's runs once ended in one poll, which looked like no time at all; it then took whole loads.
+  move(HotWays::kFirstTrialBytes);
+  bunched_ = true;
+  move(2 * HotWays::kTrialBytes);
+  EXPECT_TRUE(seen_.contains(Carriage::lent_copy));
+  EXPECT_EQ(chosen(), Carriage::slab_copy);
+}
+
+TEST_F(HotWaysTest, ATrialThatCantGoOnHoldsNobody) {
+  ways_.started(place_, Carriage::slab_copy, kRunBytes);  // of a device that never answers
+  move(HotWays::kFirstTrialBytes);
+  end();
+  ASSERT_TRUE(ways_.choose(place_, kPlenty).wait);
+  clock_.now += 2'000'000'000;
+  const HotWays::Choice choice = ways_.choose(place_, kPlenty);
+  EXPECT_FALSE(choice.wait);
+  EXPECT_EQ(choice.carriage, Carriage::slab_copy);
 }
 
 TEST_F(HotWaysTest, PlacesAreJudgedApart) {
