@@ -61,10 +61,10 @@ struct TransferOptions {
   CacheUse cache = CacheUse::automatic;  ///< Overrides the store's.
 
   /// A kernel that is already waiting depends on this Request: from its start to its end it uses no kernel, no
-  /// allocation, no registration and no module load, but streams, events and up to 8 MiB of slabs that every accelerator
-  /// has for such Requests from when it was opened (a quarter of memory.pinned_budget_bytes at most, all together), so it
-  /// goes on however many kernels wait. It goes before all others, and without a timeout of its own or of the settings it
-  /// has one of 30 s.
+  /// allocation, no registration and no module load, but streams, events and up to 8 MiB of slabs that every
+  /// accelerator has for such Requests from when it was opened (a quarter of memory.pinned_budget_bytes at most, all
+  /// together), so it goes on however many kernels wait. It goes before all others, and without a timeout of its own or
+  /// of the settings it has one of 30 s.
   ///
   /// What it takes from the caller: the device was opened, the memory allocated and the Store opened before the kernel
   /// started; nothing is allocated or freed on the device until it ends (drivers may wait for kernels there); and the

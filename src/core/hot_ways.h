@@ -19,10 +19,10 @@ class DeviceState;
 /// in use: bytes a second while runs follow each other, and the process's CPU time meanwhile (the caller's own threads
 /// count in it, for all ways alike).
 ///
-/// Slabs at first. After `kFirstTrialBytes` the next kTrialBytes take another way, alone: what is under way ends before,
-/// and nothing else begins before the trial's last run has ended. So it goes on whenever twice as much has been moved:
-/// trials cost a few per cent at first and less and less. The quickest way is taken; of those
-/// within 3 % of it the one that takes the least CPU time.
+/// Slabs at first. After `kFirstTrialBytes` the next kTrialBytes take another way, alone: what is under way ends
+/// before, and nothing else begins before the trial's last run has ended. So it goes on whenever twice as much has been
+/// moved: trials cost a few per cent at first and less and less. The quickest way is taken; of those within 3 % of it
+/// the one that takes the least CPU time.
 ///
 /// Thread safety: none; the reactor's.
 class HotWays {

@@ -42,7 +42,8 @@ WorldOptions WorldOptions::draw(std::uint64_t seed) {
   auto& settings = options.settings;
   const std::string hot_path = pick<std::string>(random, {"auto", "copy", "register", "register", "kernel"});
   // Pages are lent a megabyte or more at a time, within one slab's length.
-  const std::uint64_t doublings = (hot_path == "register" || hot_path == "kernel") && random.chance(0.6) ? 5 : random.uniform(6);
+  const bool lends = hot_path == "register" || hot_path == "kernel";
+  const std::uint64_t doublings = lends && random.chance(0.6) ? 5 : random.uniform(6);
   const std::uint64_t slab_bytes = std::uint64_t{64} << (10U + doublings);
   const std::uint64_t slabs = options.devices.size() + 1 + random.uniform(6);
   settings["memory.slab_bytes"] = bytes_text(slab_bytes);

@@ -29,8 +29,8 @@ class Task {
 class Pollable {
  public:
   virtual std::uint64_t poll(std::uint64_t now_ns) = 0;
-  /// A descriptor that becomes readable, or is written again, when poll has something to do; it may stay readable. -1 if
-  /// only Executor::wake says so.
+  /// A descriptor that becomes readable, or is written again, when poll has something to do; it may stay readable.
+  /// -1 if only Executor::wake says so.
   [[nodiscard]] virtual int wake_fd() const noexcept { return -1; }
 
  protected:
