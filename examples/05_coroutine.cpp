@@ -13,13 +13,15 @@
 
 namespace {
 
-// The smallest coroutine type there is: starts at once, nobody awaits it.
+// The smallest coroutine type there is: starts at once, nobody awaits it; how many still run is counted.
 struct Task {
+  static inline int running = 0;
+
   struct promise_type {
-    Task get_return_object() { return {}; }
+    Task get_return_object() { return ++running, Task(); }
     std::suspend_never initial_suspend() noexcept { return {}; }
     std::suspend_never final_suspend() noexcept { return {}; }
-    void return_void() {}
+    void return_void() { --running; }
     void unhandled_exception() { std::terminate(); }
   };
 };
@@ -31,8 +33,7 @@ std::string make_sample() {
 }
 
 // Reads the second half only when the first has arrived.
-Task load_halves(const gpuio::Context& io, const gpuio::Store& file, const gpuio::Buffer& memory, const char* name,
-                 int& running) {
+Task load_halves(const gpuio::Context& io, const gpuio::Store& file, const gpuio::Buffer& memory, const char* name) {
   const std::uint64_t half = file.size() / 2;
   for (const std::uint64_t offset : {std::uint64_t{0}, half}) {
     const gpuio::Request read =
@@ -41,7 +42,6 @@ Task load_halves(const gpuio::Context& io, const gpuio::Store& file, const gpuio
     std::printf("%s: %llu bytes at %llu: %s\n", name, static_cast<unsigned long long>(half),
                 static_cast<unsigned long long>(offset), status.to_string().c_str());
   }
-  --running;
 }
 
 }  // namespace
@@ -55,10 +55,9 @@ int main() try {
   const gpuio::Buffer one = io.device("host").value().allocate(file.size()).value();
   const gpuio::Buffer two = io.device("host").value().allocate(file.size()).value();
 
-  int running = 2;
-  load_halves(io, file, one, "one", running);
-  load_halves(io, file, two, "two", running);
-  while (running > 0) {
+  load_halves(io, file, one, "one");
+  load_halves(io, file, two, "two");
+  while (Task::running > 0) {
     if (io.poll()) continue;
     pollfd wake{io.wake_fd(), POLLIN, 0};  // Your loop's other descriptors would stand beside it.
     ::poll(&wake, 1, 100);
