@@ -35,7 +35,7 @@ std::uint64_t Delays::poll(std::uint64_t now_ns) {
 
 Device::Device(std::unique_ptr<spi::Device> inner, std::shared_ptr<Fate> fate, std::shared_ptr<Delays> delays,
                std::shared_ptr<Ledger> ledger, const DeviceModel& model)
-    : inner_(std::move(inner)),
+    : spi::ForwardingDevice(std::move(inner)),
       fate_(std::move(fate)),
       delays_(std::move(delays)),
       ledger_(std::move(ledger)),

@@ -13,6 +13,7 @@
 
 #include "core/spi/device.h"
 #include "core/spi/executor.h"
+#include "core/spi/forwarding_device.h"
 #include "sim/fate.h"
 
 namespace gpuio::sim {
@@ -53,14 +54,11 @@ struct DeviceModel {
 
 /// Another device with faults in its way: late streams, calls that fail, work that does not happen, a device that is
 /// gone. Giving back always works, so that what is left in the ledger is a leak. Thread safety: as spi::Device.
-class Device final : public spi::Device {
+class Device final : public spi::ForwardingDevice {
  public:
   Device(std::unique_ptr<spi::Device> inner, std::shared_ptr<Fate> fate, std::shared_ptr<Delays> delays,
          std::shared_ptr<Ledger> ledger, const DeviceModel& model);
 
-  const DeviceInfo& info() const noexcept override { return inner_->info(); }
-  Capability capability(Ability ability) const override { return inner_->capability(ability); }
-  Result<MemoryUse> memory_use() const override { return inner_->memory_use(); }
   bool memory_is_host() const noexcept override { return model_.memory_is_host; }
 
   Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, int numa_node) override;
@@ -70,35 +68,15 @@ class Device final : public spi::Device {
 
   Result<spi::StreamHandle> create_stream() override;
   Status destroy_stream(spi::StreamHandle stream) override;
-  Status synchronize(spi::StreamHandle stream) override { return inner_->synchronize(stream); }
-  Result<bool> capturing(spi::StreamHandle stream) override { return inner_->capturing(stream); }
-  void* native(spi::StreamHandle stream) const noexcept override { return inner_->native(stream); }
-  Result<spi::StreamHandle> wrap_stream(void* native) override { return inner_->wrap_stream(native); }
 
   Result<spi::EventHandle> create_event() override;
   Status destroy_event(spi::EventHandle event) override;
   Status record(spi::EventHandle event, spi::StreamHandle stream) override;
-  Status wait(spi::StreamHandle stream, spi::EventHandle event) override { return inner_->wait(stream, event); }
   Result<bool> finished(spi::EventHandle event) override;
-  Status synchronize_event(spi::EventHandle event) override { return inner_->synchronize_event(event); }
-
-  Status begin_capture(spi::StreamHandle stream) override { return inner_->begin_capture(stream); }
-  Result<spi::GraphHandle> end_capture(spi::StreamHandle stream) override { return inner_->end_capture(stream); }
-  Status launch_graph(spi::GraphHandle graph, spi::StreamHandle stream) override {
-    return inner_->launch_graph(graph, stream);
-  }
-  Status destroy_graph(spi::GraphHandle graph) override { return inner_->destroy_graph(graph); }
 
   Status copy(spi::StreamHandle stream, std::span<const spi::CopySegment> segments) override;
-  Status fill(spi::StreamHandle stream, std::byte* memory, std::byte value, std::size_t bytes) override {
-    return inner_->fill(stream, memory, value, bytes);
-  }
   Status wait_word(spi::StreamHandle stream, const std::uint32_t* word, std::uint32_t value) override;
-  Status write_word(spi::StreamHandle stream, std::uint32_t* word, std::uint32_t value) override {
-    return inner_->write_word(stream, word, value);
-  }
   Status launch(spi::StreamHandle stream, spi::KernelId kernel, const void* arguments) override;
-  Result<int> export_dmabuf(std::byte* base, std::size_t bytes) override { return inner_->export_dmabuf(base, bytes); }
 
  private:
   /// ok, or why a call that queues work fails; may make the stream late.
@@ -107,7 +85,6 @@ class Device final : public spi::Device {
   [[nodiscard]] bool drops_work(spi::StreamHandle stream);
   [[nodiscard]] Status lost() const;
 
-  const std::unique_ptr<spi::Device> inner_;
   const std::shared_ptr<Fate> fate_;
   const std::shared_ptr<Delays> delays_;
   const std::shared_ptr<Ledger> ledger_;

@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "core/spi/device.h"
+#include "core/spi/forwarding_device.h"
 
 namespace gpuio::tests {
 
@@ -22,14 +22,11 @@ struct Processors {
 
 /// The host device posing as an accelerator whose every processor is taken by kernels that wait: whatever kernel is
 /// launched holds its stream until the test releases the processors.
-class StuckDevice final : public spi::Device {
+class StuckDevice final : public spi::ForwardingDevice {
  public:
   StuckDevice(std::unique_ptr<spi::Device> inner, std::shared_ptr<Processors> processors)
-      : inner_(std::move(inner)), processors_(std::move(processors)) {}
+      : ForwardingDevice(std::move(inner)), processors_(std::move(processors)) {}
 
-  const DeviceInfo& info() const noexcept override { return inner_->info(); }
-  Capability capability(Ability ability) const override { return inner_->capability(ability); }
-  Result<MemoryUse> memory_use() const override { return inner_->memory_use(); }
   bool memory_is_host() const noexcept override { return false; }
 
   Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, int numa_node) override {
@@ -49,50 +46,17 @@ class StuckDevice final : public spi::Device {
     return inner_->unregister_memory(base, bytes);
   }
 
-  Result<spi::StreamHandle> create_stream() override { return inner_->create_stream(); }
-  Status destroy_stream(spi::StreamHandle stream) override { return inner_->destroy_stream(stream); }
-  Status synchronize(spi::StreamHandle stream) override { return inner_->synchronize(stream); }
-  Result<bool> capturing(spi::StreamHandle stream) override { return inner_->capturing(stream); }
-  void* native(spi::StreamHandle stream) const noexcept override { return inner_->native(stream); }
-  Result<spi::StreamHandle> wrap_stream(void* native) override { return inner_->wrap_stream(native); }
-  Result<spi::EventHandle> create_event() override { return inner_->create_event(); }
-  Status destroy_event(spi::EventHandle event) override { return inner_->destroy_event(event); }
-  Status record(spi::EventHandle event, spi::StreamHandle stream) override { return inner_->record(event, stream); }
-  Status wait(spi::StreamHandle stream, spi::EventHandle event) override { return inner_->wait(stream, event); }
-  Result<bool> finished(spi::EventHandle event) override { return inner_->finished(event); }
-  Status synchronize_event(spi::EventHandle event) override { return inner_->synchronize_event(event); }
-  Status begin_capture(spi::StreamHandle stream) override { return inner_->begin_capture(stream); }
-  Result<spi::GraphHandle> end_capture(spi::StreamHandle stream) override { return inner_->end_capture(stream); }
-  Status launch_graph(spi::GraphHandle graph, spi::StreamHandle stream) override {
-    return inner_->launch_graph(graph, stream);
-  }
-  Status destroy_graph(spi::GraphHandle graph) override { return inner_->destroy_graph(graph); }
-
-  Status copy(spi::StreamHandle stream, std::span<const spi::CopySegment> segments) override {
-    return inner_->copy(stream, segments);
-  }
-  Status fill(spi::StreamHandle stream, std::byte* memory, std::byte value, std::size_t bytes) override {
-    return inner_->fill(stream, memory, value, bytes);
-  }
-  Status wait_word(spi::StreamHandle stream, const std::uint32_t* word, std::uint32_t value) override {
-    return inner_->wait_word(stream, word, value);
-  }
-  Status write_word(spi::StreamHandle stream, std::uint32_t* word, std::uint32_t value) override {
-    return inner_->write_word(stream, word, value);
-  }
   Status launch(spi::StreamHandle stream, spi::KernelId kernel, const void* arguments) override {
     ++processors_->launches;
     const Status held = inner_->wait_word(stream, &processors_->free, 1);
     return held.ok() ? inner_->launch(stream, kernel, arguments) : held;
   }
-  Result<int> export_dmabuf(std::byte* base, std::size_t bytes) override { return inner_->export_dmabuf(base, bytes); }
 
  private:
   void note() {
     if (processors_->watched) ++processors_->forbidden;
   }
 
-  const std::unique_ptr<spi::Device> inner_;
   const std::shared_ptr<Processors> processors_;
 };
 
