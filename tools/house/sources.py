@@ -17,8 +17,6 @@ def files(root, suffixes=None):
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if _is_ours(name))
         for name in sorted(names):
-            if name == ".git":  # A file in a worktree of git's.
-                continue
             path = Path(folder, name)
             # In a worktree `.git` is a file.
             if name != ".git" and not path.is_symlink() and (suffixes is None or path.suffix in suffixes):
