@@ -7,7 +7,7 @@
 #
 # OUT gets samples.jsonl, for `benchmarks/record` where the results are kept, and log.txt. PROGRAMS is the folder of
 # gpuio_bench and gpu_ways (default: build/portable/bin; libgpuio_cuda.so in ../lib beside it). Set PYTHONPATH to where
-# the wheels of KvikIO and InstantTensor are, GPUIO_COMMIT where there is no checkout, and GPUIO_BENCH_DISK for test
+# the wheels of KvikIO and InstantTensor are, GPUIO_COMMIT to what they were built of, and GPUIO_BENCH_DISK for test
 # files on a real file system.
 set -uo pipefail
 cd "$(dirname "$0")/.."

@@ -19,10 +19,10 @@ def _output(*command):
 
 
 def commit():
-    """The commit, with `-dirty` where the tree differs from it. GPUIO_COMMIT names it where there is no checkout."""
+    """The commit, with `-dirty` where the tree differs from it. GPUIO_COMMIT names that of programs built elsewhere."""
     named = os.environ.get("GPUIO_COMMIT", "")
     head = _output("git", "rev-parse", "--short=12", "HEAD")
-    if not head:
+    if named or not head:
         return named or "unknown"
     return head + ("-dirty" if _output("git", "status", "--porcelain", "--", ".", *NOT_COUNTED) else "")
 
