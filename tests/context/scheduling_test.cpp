@@ -59,7 +59,7 @@ TEST_F(Scheduling, OfManyExtentsEachOneThatFailsIsNamedAndTheRestIsDone) {
   for (std::uint64_t i = 0; i < kExtents; ++i) extents.push_back({(i * 7 % kExtents) * kStep, 512 + i});
   const Layout layout = Layout::extents(extents);
   const Slice memory = buffer_.slice(0, layout.size_bytes()).value();
-  for (const std::uint64_t every : {97, 1}) {  // a few, and all
+  for (const std::uint64_t every : {std::uint64_t{97}, std::uint64_t{1}}) {  // a few, and all
     file_->set_script([every](const spi::Run&, const spi::Segment& segment) {
       return segment.offset / kStep % every == 0 ? eio() : Status();
     });

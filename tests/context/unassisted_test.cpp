@@ -21,6 +21,12 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t kBytes = 16U << 20U;
 constexpr Duration kLimit = 20s;
 
+/// Requests that need a kernel: more of them than there are slabs of any kind, each with a part of the memory.
+constexpr std::uint64_t kStuckPerClass = 40;
+constexpr std::uint64_t kStuckRequests = 3 * kStuckPerClass;
+constexpr std::uint64_t kStuckExtents = 300;
+constexpr std::uint64_t kStuckBytes = kStuckExtents * 1024;
+
 class Unassisted : public testing::Test {
  protected:
   Unassisted() {
@@ -42,7 +48,7 @@ class Unassisted : public testing::Test {
     context_.emplace(core::ContextState::create(options, std::move(parts)).value());
     for (std::size_t i = 0; i < kBytes; ++i) file_->bytes()[i] = static_cast<std::byte>(i * 7 + i / 4096);
     device_.emplace(context_->device("host").value());
-    buffer_ = device_->allocate(kBytes).value();
+    buffer_ = device_->allocate(kStuckRequests * kStuckBytes).value();
     store_ = context_->open("fake://file").value();
   }
 
@@ -61,13 +67,12 @@ class Unassisted : public testing::Test {
     return Layout::extents(std::move(extents));
   }
 
-  /// Requests of every class that need a kernel, more of them than there are slabs of any kind.
+  /// Requests of every class that need a kernel.
   void take_all_that_others_may_have() {
-    constexpr std::uint64_t kCount = 300;
     for (const Priority priority : {Priority::background, Priority::bulk, Priority::high}) {
-      for (int i = 0; i < 40; ++i) {
-        const Slice slice = buffer_.slice(0, kCount * 1024).value();
-        stuck_.push_back(context_->read(store_, scattered(kCount, 1024), slice, {.priority = priority}).value());
+      for (std::uint64_t i = 0; i < kStuckPerClass; ++i) {
+        const Slice slice = buffer_.slice(stuck_.size() * kStuckBytes, kStuckBytes).value();
+        stuck_.push_back(context_->read(store_, scattered(kStuckExtents, 1024), slice, {.priority = priority}).value());
       }
     }
     // Three big slabs and four small ones, and each waits for its kernel.
@@ -146,7 +151,8 @@ TEST_F(Unassisted, RequestsOnManyStreamsEndAndTheStreamsPass) {
 TEST_F(Unassisted, RequestReportsByItselfIfItsStoreNeverAnswers) {
   // A kernel that waits for ever would hold the device: there is a timeout even where nobody named one.
   file_->hold();
-  const Request request = context_->read(store_, buffer_, {.timeout = 10ms, .unassisted = true}).value();
+  const Request request =
+      context_->read(store_, buffer_.slice(0, kBytes).value(), {.timeout = 10ms, .unassisted = true}).value();
   EXPECT_EQ(request.wait(kLimit).code(), Code::deadline_exceeded);
   file_->release();
 }

@@ -268,23 +268,38 @@ TEST(SafetensorsHeader, RefusesMoreThanAMillionEntries) {
   EXPECT_THAT(over.error().to_string(), HasSubstr("more than 1048576 entries"));
 }
 
-// Processor time, because tests share machines: a release build takes a third of a second. The bound leaves room for
-// sanitizers and old machines, and none for work that grows with the square of the tensors.
-TEST(SafetensorsHeader, ParsesTheLargestHeaderInSeconds) {
-  std::string json = "{";
-  std::uint64_t tensors = 0;
-  while (json.size() < kHeaderBytesMax - 128) {
-    json += u8_tensor(fmt::format("{:x}", tensors * 0x9E3779B97F4A7C15U), tensors, tensors + 1) + ",";
-    ++tensors;
+struct ManyTensors {
+  std::string json;
+  std::uint64_t count = 0;
+};
+
+ManyTensors many_tensors(std::size_t json_bytes) {
+  ManyTensors many{"{"};
+  while (many.json.size() < json_bytes) {
+    many.json += u8_tensor(fmt::format("{:x}", many.count * 0x9E3779B97F4A7C15U), many.count, many.count + 1) + ",";
+    ++many.count;
   }
-  json.back() = '}';
+  many.json.back() = '}';
+  return many;
+}
+
+/// Processor time, because tests share machines.
+double seconds_to_parse(const ManyTensors& many) {
   const std::clock_t start = std::clock();
-  const Result<Header> header = parse(json, tensors);
+  const Result<Header> header = parse(many.json, many.count);
   const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-  ASSERT_TRUE(header) << header.error().to_string();
-  EXPECT_EQ(header->tensors.size(), tensors);
-  RecordProperty("seconds", std::to_string(seconds));
-  EXPECT_LT(seconds, 5.0) << tensors << " tensors";
+  EXPECT_TRUE(header) << header.status().to_string();
+  EXPECT_EQ(header ? header->tensors.size() : 0, many.count);
+  return seconds;
+}
+
+// The square of 16 is 256; caches, and other programs on this machine, are let have a factor of four.
+TEST(SafetensorsHeader, ParsesTheLargestHeaderInTimeThatGrowsWithIt) {
+  constexpr double kTimes = 16;
+  const double part = seconds_to_parse(many_tensors(static_cast<std::size_t>(kHeaderBytesMax / kTimes)));
+  const double whole = seconds_to_parse(many_tensors(kHeaderBytesMax - 128));
+  RecordProperty("seconds", std::to_string(whole));
+  EXPECT_LT(whole, part * kTimes * 4);
 }
 
 }  // namespace
