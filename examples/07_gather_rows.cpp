@@ -55,8 +55,8 @@ int main() try {
   const gpuio::Context io = gpuio::Context::create().value();
   const gpuio::Device device = io.device("auto").value();
   const gpuio::Store file = io.open(path).value();
-  std::vector<std::uint64_t> ids;
-  for (std::uint64_t i = 0; i < 2000; ++i) ids.push_back(i * 7919 % kRows);
+  std::vector<std::uint64_t> ids(2000);
+  for (std::uint64_t i = 0; i < ids.size(); ++i) ids[i] = i * 7919 % kRows;
 
   const gpuio::Buffer from_file = device.allocate(ids.size() * kRowBytes).value();
   gpuio::Layout::Rows rows{.offset = 0, .row_bytes = kRowBytes, .stride_bytes = 0, .ids = ids};

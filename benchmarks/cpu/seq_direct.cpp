@@ -41,7 +41,7 @@ void seq_direct(const Options& options, Samples& samples) {
   std::vector<Contender> contenders{
       {"gpuio", [&](unsigned pair) { return reader.run(offset_of(pair), options.slice_seconds); }},
       {"fio", by_fio(false)}};
-  const HugePages huge_pages(2 * kDepth * kBlockBytes);
+  const HugePages huge_pages(kBlockBytes * kDepth * 2);
   if (huge_pages.available()) contenders.push_back({"fio, huge pages", by_fio(true)});
   alternate(samples, contenders, options.rounds_or(50));
 }

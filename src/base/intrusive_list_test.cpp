@@ -14,7 +14,6 @@ namespace gpuio::base {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 struct ByAge;
 struct Item : ListHook<>, ListHook<ByAge> {

@@ -91,8 +91,8 @@ class RequestState {
   // ---- reactor
   std::size_t cut_transfer = 0;     ///< The transfer being cut.
   std::optional<LayoutCursor> cut;  ///< Where in it.
-  bool cut_done = false;
   std::uint64_t pieces_outstanding = 0;
+  bool cut_done = false;
   bool reported = false;
   bool abandoned = false;               ///< Cancelled or expired: what is not begun never begins.
   bool ending = false;                  ///< Every piece is accounted for; being flushed or done.
@@ -159,9 +159,9 @@ class RequestState {
   std::atomic<bool> detached_{false};
   std::atomic<bool> started_{false};
   std::atomic<bool> wants_progress_{false};
+  std::atomic<bool> failed_{false};  ///< failures_ has some.
   std::atomic<std::uint64_t> done_bytes_{0};
   std::atomic<std::uint64_t> reported_ns_{0};
-  std::atomic<bool> failed_{false};  ///< failures_ has some.
   PathCounts path_counts_;
 
   mutable std::mutex mutex_;  ///< Guards what follows; never held while a callback runs.

@@ -19,7 +19,6 @@ namespace gpuio {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 using testing::StartsWith;
 
 /// A folder of its own, and an environment without anything of ours until a test sets it.

@@ -214,7 +214,7 @@ TEST_F(DeviceKernels, AKernelInAGraphReadsTheIdsOfEachReplay) {
     expect_ok(device().synchronize(queue));
     const auto got = download(packed, 10 * 64);
     for (std::size_t i = 0; i < 10; ++i) {
-      EXPECT_EQ(std::memcmp(got.data() + i * 64, table.data() + ids[i] * 64, 64), 0);
+      EXPECT_EQ(std::memcmp(got.data() + i * 64, table.data() + std::size_t{64} * ids[i], 64), 0);
     }
   }
   expect_ok(device().destroy_graph(graph));

@@ -25,7 +25,7 @@ TEST_F(DeviceStream, WorkRunsInTheOrderItWasQueued) {
   std::byte* log = allocate(200 * 64);
   for (int i = 0; i < 200; ++i) {
     fill(queue, memory, i);
-    copy(queue, memory, log + i * 64);
+    copy(queue, memory, log + std::ptrdiff_t{64} * i);
   }
   expect_ok(device().synchronize(queue));
   const auto bytes = download(log, 200 * 64);
@@ -183,7 +183,7 @@ TEST_F(DeviceStream, ManyThreadsQueueAndSynchroniseOneStream) {
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 50; ++i) {
-        fill(shared, memory + t * 4096, t, 4096);
+        fill(shared, memory + std::ptrdiff_t{4096} * t, t, 4096);
         expect_ok(device().synchronize(shared));
       }
     });

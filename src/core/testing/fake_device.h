@@ -82,7 +82,7 @@ class FakeDevice final : public spi::Device {
   Status register_memory(std::byte* base, std::size_t bytes, spi::RegisterMode mode) override {
     const std::lock_guard lock(mutex_);
     ++register_calls_;
-    if (registrations_until_failure >= 0 && registrations_until_failure-- == 0) {
+    if (registrations_until_failure >= 0 && registrations_until_failure.fetch_sub(1) == 0) {
       return Status(registration_failure.load(), "registering failed");
     }
     const auto after = registered_.lower_bound(base);
