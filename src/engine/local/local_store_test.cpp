@@ -21,10 +21,10 @@ using spi::RunKind;
 using spi::Way;
 using testing::TestRun;
 
-/// Calls on the reactor thread, where a store's members want to be called.
-class OnReactor final : public spi::Pollable {
+class ReactorCall final : public spi::Pollable {
  public:
-  OnReactor(spi::Executor& executor, std::function<void()> work) : executor_(executor), work_(std::move(work)) {
+  ReactorCall(spi::Executor& executor, std::function<void()> work) : executor_(executor), work_(std::move(work)) {}
+  void carry_out() {
     executor_.attach(*this);
     executor_.wait(done_, 0, spi::kNever);
     executor_.detach(*this);
@@ -43,6 +43,12 @@ class OnReactor final : public spi::Pollable {
   std::function<void()> work_;
   std::atomic<std::uint32_t> done_{0};
 };
+
+/// Calls on the reactor thread, where a store's members want to be called.
+void on_reactor(spi::Executor& executor, std::function<void()> work) {
+  ReactorCall call(executor, std::move(work));
+  call.carry_out();
+}
 
 struct Place {
   const char* name;
@@ -79,13 +85,13 @@ class LocalStoreTest : public ::testing::Test {
   }
 
   void carry_out(TestRun& run) {
-    OnReactor(*executor_, [&] { run.store->start(run); });
+    on_reactor(*executor_, [&] { run.store->start(run); });
     while (run.finished == 0) std::this_thread::yield();
   }
   spi::Plan plan(spi::Store& store, RunKind kind, std::uint64_t offset, std::uint64_t length,
                  CacheUse cache = CacheUse::automatic) {
     spi::Plan plan;
-    OnReactor(*executor_, [&] { plan = store.plan(kind, offset, length, cache); });
+    on_reactor(*executor_, [&] { plan = store.plan(kind, offset, length, cache); });
     return plan;
   }
 
@@ -360,7 +366,7 @@ TEST_F(LocalStoreTest, ManyRunsOfManyStoresAtOnceAllEndWithTheirBytes) {
     run->urgent = i % 5 == 0;
     runs.push_back(std::move(run));
   }
-  OnReactor(*executor_, [&] {
+  on_reactor(*executor_, [&] {
     for (auto& run : runs) run->store->start(*run);
   });
   for (auto& run : runs) {

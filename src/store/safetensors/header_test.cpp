@@ -99,6 +99,7 @@ struct BrokenHeader {
   std::uint64_t data_bytes = kDataBytes;
 };
 
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for this name
 void PrintTo(const BrokenHeader& broken, std::ostream* out) { *out << broken.label; }
 
 class SafetensorsBrokenHeader : public testing::TestWithParam<BrokenHeader> {};

@@ -28,6 +28,7 @@ struct BrokenIndex {
   const char* why;
 };
 
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for this name
 void PrintTo(const BrokenIndex& broken, std::ostream* out) { *out << broken.label; }
 
 class SafetensorsBrokenIndex : public testing::TestWithParam<BrokenIndex> {};

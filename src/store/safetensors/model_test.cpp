@@ -10,7 +10,6 @@ namespace gpuio::store {
 namespace {
 
 using safetensors::Loaded;
-using safetensors::LoadOptions;
 using safetensors::Model;
 using safetensors::Selection;
 using testing::ElementsAre;
