@@ -61,10 +61,12 @@ TEST_F(RegionTest, BufferAssignedToItselfKeepsItsMemory) {
 TEST_F(RegionTest, BadAllocationsAreRefusedBeforeTheDeviceIsAsked) {
   EXPECT_EQ(Region::allocate(device_, 0, {}).error().code(), Code::invalid_argument);
   EXPECT_EQ(Region::allocate(device_, 1, {.kind = RegionKind::user}).error().code(), Code::invalid_argument);
-  EXPECT_EQ(Region::allocate(device_, 1, {.kind = RegionKind::pinned, .numa_node = 4095}).error().code(),
-            Code::not_found);
-  EXPECT_EQ(Region::allocate(device_, 1, {.kind = RegionKind::device, .numa_node = 0}).error().code(),
-            Code::invalid_argument);
+  EXPECT_EQ(
+      Region::allocate(device_, 1, {.kind = RegionKind::pinned, .placement = Placement::bind({4095})}).error().code(),
+      Code::not_found);
+  EXPECT_EQ(
+      Region::allocate(device_, 1, {.kind = RegionKind::device, .placement = Placement::bind({0})}).error().code(),
+      Code::invalid_argument);
   EXPECT_EQ(device_->allocations(), 0U);
 }
 
@@ -74,11 +76,11 @@ TEST_F(RegionTest, KindThatTheDeviceLacksIsRefusedWithItsReason) {
   EXPECT_THAT(mapped.to_string(), HasSubstr("the fake maps nothing"));
 }
 
-TEST_F(RegionTest, NumaNodeReachesTheDevice) {
+TEST_F(RegionTest, PlacementReachesTheDevice) {
   const Buffer anywhere = allocate(1, {.kind = RegionKind::pinned});
-  EXPECT_EQ(device_->last_numa_node(), -1);
-  const Buffer bound = allocate(1, {.kind = RegionKind::pinned, .numa_node = 0});
-  EXPECT_EQ(device_->last_numa_node(), 0);
+  EXPECT_EQ(device_->last_placement(), Placement::local());
+  const Buffer bound = allocate(1, {.kind = RegionKind::pinned, .placement = Placement::preferred(0)});
+  EXPECT_EQ(device_->last_placement(), Placement::preferred(0));
 }
 
 TEST_F(RegionTest, SliceStaysInsideItsRegionHoweverItIsAsked) {
