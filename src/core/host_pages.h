@@ -13,9 +13,9 @@ namespace gpuio::core {
 /// registering it costs the device no page faults. Movable; the destructor unmaps. Thread safety: as a pointer.
 class HostPages {
  public:
-  /// `bytes` is rounded up to whole pages; the base is a huge page's if one fits. `nearest`: the node that is local, -1
-  /// for the calling thread's. Fails with `out_of_memory`, and as placement::place where `placement` is strict.
-  static Result<HostPages> map(std::size_t bytes, int nearest, const Placement& placement = {});
+  /// `bytes` is rounded up to whole pages; the base is a huge page's if one fits. `numa_node`: what is
+  /// local, -1 for the kernel's own way. Fails with `out_of_memory`, and where `placement` can't be had.
+  static Result<HostPages> map(std::size_t bytes, int numa_node, const Placement& placement = {});
 
   HostPages() = default;
   HostPages(HostPages&& other) noexcept

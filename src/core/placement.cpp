@@ -172,21 +172,6 @@ Status apply_to(PlacementSystem& system, std::byte* base, std::size_t bytes, con
   return outcome_of(error, placement, bytes);
 }
 
-/// Interleaved pages fall back to other nodes when one is full; strict ones may not.
-Status verify(PlacementSystem& system, std::byte* base, std::size_t bytes, const Placement& placement,
-              const Topology& topology, int nearest) {
-  const std::vector<int> nodes = nodes_of(placement, topology, nearest);
-  GPUIO_ASSIGN(const PlacementReport found, report(system, base, bytes));
-  for (const NodeBytes& there : found.nodes) {
-    if (std::ranges::find(nodes, there.node) != nodes.end() || nodes.empty()) continue;
-    return Status(Code::out_of_memory, "strict memory came from a node that it is not for")
-        .with("node", std::to_string(there.node))
-        .with("bytes", there.bytes)
-        .with("nodes", text_of(nodes));
-  }
-  return {};
-}
-
 }  // namespace
 
 std::string text_of(const std::vector<int>& nodes) {
@@ -229,6 +214,23 @@ Status apply(PlacementSystem& system, std::byte* base, std::size_t bytes, const 
   return apply_to(system, base, bytes, placement, topology, nearest);
 }
 
+Status verify(PlacementSystem& system, std::byte* base, std::size_t bytes, const Placement& placement, int nearest) {
+  if (!placement.strict) return {};
+  GPUIO_ASSIGN(const Topology topology, system.topology());
+  const std::vector<int> nodes = nodes_of(placement, topology, nearest);
+  if (nodes.empty()) return {};
+  GPUIO_ASSIGN(const PlacementReport found, report(system, base, bytes));
+  // Interleaved pages fall back to other nodes when one is full.
+  for (const NodeBytes& there : found.nodes) {
+    if (std::ranges::find(nodes, there.node) != nodes.end()) continue;
+    return Status(Code::out_of_memory, "strict memory came from a node that it is not for")
+        .with("node", std::to_string(there.node))
+        .with("bytes", there.bytes)
+        .with("nodes", text_of(nodes));
+  }
+  return {};
+}
+
 Status place(PlacementSystem& system, std::byte* base, std::size_t bytes, const Placement& placement, int nearest) {
   GPUIO_TRY(apply(system, base, bytes, placement, nearest));
   if (!placement.strict) return {};
@@ -237,8 +239,7 @@ Status place(PlacementSystem& system, std::byte* base, std::size_t bytes, const 
         .with("bytes", bytes)
         .with_native(error);
   }
-  GPUIO_ASSIGN(const Topology topology, system.topology());
-  return verify(system, base, bytes, placement, topology, nearest);
+  return verify(system, base, bytes, placement, nearest);
 }
 
 Deal::Deal(std::vector<int> nodes, std::vector<std::uint32_t> weights, std::uint64_t stripe_bytes)

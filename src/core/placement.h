@@ -26,7 +26,12 @@ namespace gpuio::core::placement {
 [[nodiscard]] Status apply(PlacementSystem& system, std::byte* base, std::size_t bytes, const Placement& placement,
                            int nearest);
 
-/// As apply; then touches strict memory and fails with `out_of_memory` where a page of it lies elsewhere.
+/// Strict memory that has been touched is where it was asked for; fails with `out_of_memory` where a page lies
+/// elsewhere.
+[[nodiscard]] Status verify(PlacementSystem& system, std::byte* base, std::size_t bytes, const Placement& placement,
+                            int nearest);
+
+/// Applies; then touches strict memory and verifies it.
 [[nodiscard]] Status place(PlacementSystem& system, std::byte* base, std::size_t bytes, const Placement& placement,
                            int nearest);
 

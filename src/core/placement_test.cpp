@@ -182,19 +182,19 @@ TEST(Placement, StrictMemoryThatFellBackToAnotherNodeFails) {
 TEST(Deal, AgreesWithCountingStripeByStripe) {
   base::Random random(7);
   for (int round = 0; round < 50; ++round) {
-    const std::size_t count = 1 + random.below(5);
+    const std::size_t count = 1 + random.uniform(5);
     std::vector<int> nodes;
     std::vector<std::uint32_t> weights;
     std::vector<int> turns;
     for (std::size_t i = 0; i < count; ++i) {
       nodes.push_back(static_cast<int>(10 * i));
-      weights.push_back(static_cast<std::uint32_t>(1 + random.below(9)));
+      weights.push_back(static_cast<std::uint32_t>(1 + random.uniform(9)));
       turns.insert(turns.end(), weights.back(), nodes.back());
     }
-    const std::uint64_t stripe = kPage << random.below(4);
+    const std::uint64_t stripe = kPage << random.uniform(4);
     const Deal deal(nodes, weights, stripe);
     for (int i = 0; i < 200; ++i) {
-      const std::uint64_t offset = random.below(stripe * turns.size() * 5);
+      const std::uint64_t offset = random.uniform(stripe * turns.size() * 5);
       const int node = deal.node_at(offset);
       ASSERT_EQ(node, turns[offset / stripe % turns.size()]);
       ASSERT_EQ(deal.node_at(offset + deal.run_at(offset) - 1), node);
