@@ -305,6 +305,17 @@ TEST(Migration, PagesThatStayAreCountedByReasonAndTheOthersMove) {
   }
 }
 
+TEST(Migration, ACallThatTheKernelBreaksOffIsAReasonAndNoFailure) {
+  FakePlacementSystem system({100, 100});
+  ASSERT_EQ(system.touch(kBase, 10 * kPage), 0);
+  system.move_error = ENOMEM;
+  const MigrationReport report = migrate(system, kBase, 10 * kPage, Placement::preferred(1), -1).value();
+  EXPECT_EQ(report.moved_pages, 0U);
+  ASSERT_THAT(report.failures, SizeIs(1));
+  EXPECT_EQ(report.failures[0].reason.code(), Code::out_of_memory);
+  EXPECT_EQ(report.failures[0].pages, 10U);
+}
+
 TEST(Migration, StrictAndFullMovesNothingAndBindsNothing) {
   FakePlacementSystem system({100, 6});
   ASSERT_EQ(system.touch(kBase, 10 * kPage), 0);

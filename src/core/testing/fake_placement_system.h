@@ -41,6 +41,7 @@ class FakePlacementSystem final : public PlacementSystem {
   std::optional<std::vector<std::uint32_t>> system_weights;  ///< By node; none: Linux before 6.9.
   bool has_preferred_many = true;                            ///< Linux 5.15
   int refusal = 0;                                           ///< What every call answers: EPERM in a sandbox.
+  int move_error = 0;                                        ///< What moving answers, having moved nothing.
   bool huge = false;                                         ///< Pages move by whole huge ones.
   std::set<std::size_t> held;                                ///< Pages (address / kPage) that a device holds.
   std::map<std::size_t, int> strange;                        ///< What a query of these answers.
@@ -106,6 +107,7 @@ class FakePlacementSystem final : public PlacementSystem {
   int move(std::span<void* const> asked, std::span<const int> targets, std::span<int> places) override {
     if (refusal != 0) return refusal;
     longest_question = std::max(longest_question, asked.size());
+    if (move_error != 0) return move_error;
     std::set<std::size_t> isolated;
     for (std::size_t i = 0; i < asked.size(); ++i) {
       const std::size_t page = number(asked[i]);
