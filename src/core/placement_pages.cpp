@@ -75,7 +75,7 @@ class Migration {
         nodes_(std::move(nodes)),
         dealt_(placement.policy == PlacementPolicy::interleave ||
                placement.policy == PlacementPolicy::weighted_interleave),
-        deal_(deal_of(system, placement, topology, nodes_, pages.bytes)) {
+        deal_(deal_of(system, placement, topology, nodes_, pages.base, pages.bytes, DealFor::pages_there)) {
     report_.page_bytes = pages.page_bytes;
   }
 

@@ -21,8 +21,8 @@ class FakePlacementSystem final : public PlacementSystem {
   static constexpr std::size_t kPage = 4096;
   static constexpr std::size_t kHugePages = 512;  ///< Small pages in a huge one.
 
-  /// `pages[i]`: room on node i, which has processor i.
-  explicit FakePlacementSystem(std::vector<std::size_t> pages) : room_(std::move(pages)) {
+  /// `room[i]`: pages on node i, which has processor i.
+  explicit FakePlacementSystem(std::vector<std::size_t> room) : room_(std::move(room)) {
     for (std::size_t i = 0; i < room_.size(); ++i) {
       MemoryNode node;
       node.id = static_cast<int>(i);
@@ -90,6 +90,7 @@ class FakePlacementSystem final : public PlacementSystem {
       const int node = node_for(page);
       if (node < 0) return ENOMEM;
       pages[page] = node;
+      ++used_[static_cast<std::size_t>(node)];
     }
     return 0;
   }
@@ -118,7 +119,10 @@ class FakePlacementSystem final : public PlacementSystem {
         places[i] = -ENOMEM;
       } else {
         for (std::size_t at = huge ? unit * kHugePages : page; at < (huge ? (unit + 1) * kHugePages : page + 1); ++at) {
-          if (pages.contains(at)) pages[at] = targets[i];
+          const auto found = pages.find(at);
+          if (found == pages.end()) continue;
+          --used_[static_cast<std::size_t>(found->second)];
+          ++used_[static_cast<std::size_t>(found->second = targets[i])];
         }
         places[i] = targets[i];
       }
@@ -132,7 +136,9 @@ class FakePlacementSystem final : public PlacementSystem {
 
  private:
   static std::size_t number(const void* address) { return reinterpret_cast<std::uintptr_t>(address) / kPage; }
-  [[nodiscard]] std::size_t free(int node) const { return room_[static_cast<std::size_t>(node)] - on(node); }
+  [[nodiscard]] std::size_t free(int node) const {
+    return room_[static_cast<std::size_t>(node)] - used_[static_cast<std::size_t>(node)];
+  }
 
   /// Where a page that is touched now comes from; -1: a strict policy has no room.
   int node_for(std::size_t page) {
@@ -152,6 +158,7 @@ class FakePlacementSystem final : public PlacementSystem {
   }
 
   const std::vector<std::size_t> room_;
+  std::vector<std::size_t> used_ = std::vector<std::size_t>(room_.size());
 };
 
 }  // namespace gpuio::core
