@@ -9,6 +9,7 @@
 #include "gpuio/launch.hpp"
 #include "gpuio/layout.hpp"
 #include "gpuio/memory.hpp"
+#include "gpuio/placement.hpp"
 #include "gpuio/request.hpp"
 #include "gpuio/result.hpp"
 #include "gpuio/safetensors.hpp"
@@ -17,3 +18,4 @@
 #include "gpuio/status.hpp"
 #include "gpuio/store.hpp"
 #include "gpuio/stream.hpp"
+#include "gpuio/topology.hpp"
