@@ -8,8 +8,9 @@
 
 namespace gpuio::core {
 
-/// Anonymous memory in huge pages where the kernel has them, bound to a NUMA node and already touched, so that
-/// registering it costs the device no page faults. Movable; the destructor unmaps. Thread safety: as a pointer.
+/// Anonymous memory in huge pages where the kernel has them, bound to a NUMA node and already touched (by up to 16
+/// threads), so that registering it costs the device no page faults. Movable; the destructor unmaps. Thread safety: as
+/// a pointer.
 class HostPages {
  public:
   /// `bytes` is rounded up to whole pages; the base is a huge page's if one fits. Fails with `out_of_memory`.
