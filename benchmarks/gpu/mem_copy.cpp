@@ -2,6 +2,8 @@
 // mem.gpu.copy: pinned memory into the GPU's and back as one Request, against the best cudaMemcpyAsync.
 
 #include <cstring>
+#include <stdexcept>
+#include <utility>
 
 #include <fmt/core.h>
 

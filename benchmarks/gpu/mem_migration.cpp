@@ -2,6 +2,8 @@
 // mem.gpu.migration: random 512-byte rows of a mapped Region against managed memory whose pages start on the host and
 // move to the GPU at its first touch.
 
+#include <algorithm>
+
 #include <fmt/core.h>
 
 #include "gpu/measurements.h"

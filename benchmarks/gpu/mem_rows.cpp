@@ -2,6 +2,9 @@
 // mem.gpu.rows: random rows of a table in host memory, gathered and scattered by kernels: mapped and pinned Regions
 // against a minimal kernel over the best kind of memory, cudaHostAlloc's memory and a pinned torch tensor.
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/core.h>
 
 #include "gpu/measurements.h"
