@@ -55,10 +55,13 @@ int main(int argc, char** argv) {
   app.add_option("--programs", options.programs, "Folder of the peers that are compiled")->capture_default_str();
   app.add_option("--peers", options.peers, "Folder of the peers in Python")->capture_default_str();
   app.add_option("--python", options.python, "Python that has the peers' packages")->capture_default_str();
+  app.add_option("--device", options.device, "Device of mem.gpu.*: `host` tries them without a GPU, and without peers")
+      ->capture_default_str();
   app.add_option("--rounds", options.rounds, "Rounds of A B B A; 0: as many as the measurement wants");
   app.add_option("--slice-seconds", options.slice_seconds, "Length of slices that run for a time")
       ->capture_default_str();
-  app.add_option("--file-bytes", options.file_bytes, "Size of test files; 0: as large as the measurement wants");
+  app.add_option("--file-bytes", options.file_bytes,
+                 "Size of test files and tables; 0: as large as the measurement wants");
   CLI11_PARSE(app, argc, argv);
   if (list) return gpuio::bench::list();
   return gpuio::bench::run(id, options);

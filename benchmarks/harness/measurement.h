@@ -20,9 +20,10 @@ struct Options {
   std::filesystem::path programs;  ///< Folder of the peers that are compiled.
   std::filesystem::path peers;     ///< Folder of the peers in Python.
   std::string python = "python3";  ///< Has their packages.
+  std::string device = "cuda:0";   ///< Of the measurements that need a GPU; `host` tries those of memory without one.
   unsigned rounds = 0;             ///< 0: as many as the measurement wants.
   double slice_seconds = 1;        ///< Of slices that run for a time.
-  std::uint64_t file_bytes = 0;    ///< 0: as large as the measurement wants.
+  std::uint64_t file_bytes = 0;    ///< Of files and tables. 0: as large as the measurement wants.
 
   [[nodiscard]] unsigned rounds_or(unsigned wanted) const { return rounds != 0 ? rounds : wanted; }
   [[nodiscard]] std::uint64_t file_bytes_or(std::uint64_t wanted) const {

@@ -9,8 +9,9 @@
 
 namespace gpuio::core {
 
-/// Anonymous memory in huge pages where the kernel has them, placed on NUMA nodes and already touched, so that
-/// registering it costs the device no page faults. Movable; the destructor unmaps. Thread safety: as a pointer.
+/// Anonymous memory in huge pages where the kernel has them, placed on NUMA nodes and already touched (by up to 16
+/// threads), so that registering it costs the device no page faults. Movable; the destructor unmaps. Thread safety: as
+/// a pointer.
 class HostPages {
  public:
   /// `bytes` is rounded up to whole pages; the base is a huge page's if one fits. `numa_node`: what is

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <utility>
 
+#include "base/log.h"
 #include "base/try.h"
 
 // What a device is, and its order of work; its memory is in device_memory.cpp.
@@ -63,10 +64,11 @@ Status status_of(const gpuio_cuda_table& table, int code, std::string_view doing
       .with_effect(lost ? Effect::unknown : Effect::none);
 }
 
-Result<std::unique_ptr<Device>> Device::open(const gpuio_cuda_table& table, int ordinal, std::string name) {
+Result<std::unique_ptr<Device>> Device::open(const gpuio_cuda_table& table, int ordinal, std::string name,
+                                             std::size_t chunk_bytes) {
   gpuio_cuda_device* opened = nullptr;
   GPUIO_TRY(status_of(table, table.open(ordinal, &opened), "opening " + name));
-  std::unique_ptr<Device> device(new Device(table, opened));
+  std::unique_ptr<Device> device(new Device(table, opened, chunk_bytes));
   GPUIO_TRY(status_of(table, table.info(opened, &device->facts_), "asking about " + name));
   DeviceInfo& info = device->info_;
   info.name = std::move(name);
@@ -79,7 +81,10 @@ Result<std::unique_ptr<Device>> Device::open(const gpuio_cuda_table& table, int 
 }
 
 Device::~Device() {
-  for (const auto& [base, pages] : pinned_) (void)table_.unregister_host(device_, base);
+  for (const auto& [base, pages] : pinned_) {
+    const Status status = registrations_.remove(base, pages.size());
+    if (!status.ok()) GPUIO_LOG(error, "cuda", "closing " + info_.name + ": " + status.to_string());
+  }
   table_.close(device_);
 }
 

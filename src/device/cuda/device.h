@@ -11,6 +11,7 @@
 
 #include "core/host_pages.h"
 #include "core/spi/device.h"
+#include "device/cuda/registrations.h"
 #include "device/cuda/table.h"
 
 namespace gpuio::cuda {
@@ -21,7 +22,9 @@ namespace gpuio::cuda {
 /// One GPU, through the table. Handles are CUDA's own.
 class Device final : public spi::Device {
  public:
-  static Result<std::unique_ptr<Device>> open(const gpuio_cuda_table& table, int ordinal, std::string name);
+  /// `chunk_bytes`: see Registrations.
+  static Result<std::unique_ptr<Device>> open(const gpuio_cuda_table& table, int ordinal, std::string name,
+                                              std::size_t chunk_bytes = Registrations::kChunkBytes);
   ~Device() override;
 
   /// Lets this device and another read each other's memory.
@@ -66,17 +69,20 @@ class Device final : public spi::Device {
   Result<int> export_dmabuf(std::byte* base, std::size_t bytes) override;
 
  private:
-  Device(const gpuio_cuda_table& table, gpuio_cuda_device* device) : table_(table), device_(device) {}
+  Device(const gpuio_cuda_table& table, gpuio_cuda_device* device, std::size_t chunk_bytes)
+      : table_(table), device_(device), registrations_(table, device, chunk_bytes) {}
 
   Result<std::byte*> allocate_device(std::size_t bytes);
   Result<std::byte*> allocate_pinned(std::size_t bytes, const Placement& placement);
   Result<std::byte*> allocate_mapped(std::size_t bytes, const Placement& placement);
   Status free_pinned(std::byte* base);
+  Status queue_copies(spi::StreamHandle stream, std::span<const spi::CopySegment> segments);
 
   const gpuio_cuda_table& table_;
   gpuio_cuda_device* device_;
   gpuio_cuda_info facts_{};
   DeviceInfo info_;
+  Registrations registrations_;
 
   std::mutex mutex_;
   std::map<std::byte*, core::HostPages> pinned_;
