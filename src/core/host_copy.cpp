@@ -15,26 +15,20 @@
 namespace gpuio::core {
 namespace {
 
-constexpr std::size_t kLineBytes = 64;
-
 #if defined(__x86_64__)
 
-/// The next page: the processor's own prefetching ends with each, and a page's translation comes with its first line.
-constexpr std::size_t kAheadBytes = 4096;
-
-__attribute__((target("avx512f"))) void stream_lines_512(std::byte* to, const std::byte* from,
-                                                         std::size_t lines) noexcept {
+__attribute__((target("avx512f"))) void stream_lines_512(std::byte* to, const std::byte* from, std::size_t lines,
+                                                         std::size_t ahead_bytes) noexcept {
   for (std::size_t i = 0; i < lines; ++i, to += kLineBytes, from += kLineBytes) {
-    _mm_prefetch(reinterpret_cast<const char*>(from + kAheadBytes), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(from + ahead_bytes), _MM_HINT_T0);
     _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_loadu_si512(from));
   }
-  _mm_sfence();
 }
 
-__attribute__((target("avx2"))) void stream_lines_256(std::byte* to, const std::byte* from,
-                                                      std::size_t lines) noexcept {
+__attribute__((target("avx2"))) void stream_lines_256(std::byte* to, const std::byte* from, std::size_t lines,
+                                                      std::size_t ahead_bytes) noexcept {
   for (std::size_t i = 0; i < lines; ++i, to += kLineBytes, from += kLineBytes) {
-    _mm_prefetch(reinterpret_cast<const char*>(from + kAheadBytes), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(from + ahead_bytes), _MM_HINT_T0);
     const auto* source = reinterpret_cast<const __m256i*>(from);
     auto* destination = reinterpret_cast<__m256i*>(to);
     const __m256i low = _mm256_loadu_si256(source);
@@ -42,20 +36,18 @@ __attribute__((target("avx2"))) void stream_lines_256(std::byte* to, const std::
     _mm256_stream_si256(destination, low);
     _mm256_stream_si256(destination + 1, high);
   }
-  _mm_sfence();
 }
 
 /// Every processor of this architecture has these.
-void stream_lines_128(std::byte* to, const std::byte* from, std::size_t lines) noexcept {
+void stream_lines_128(std::byte* to, const std::byte* from, std::size_t lines, std::size_t ahead_bytes) noexcept {
   for (std::size_t i = 0; i < lines; ++i, to += kLineBytes, from += kLineBytes) {
-    _mm_prefetch(reinterpret_cast<const char*>(from + kAheadBytes), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(from + ahead_bytes), _MM_HINT_T0);
     const auto* source = reinterpret_cast<const __m128i*>(from);
     auto* destination = reinterpret_cast<__m128i*>(to);
     for (std::size_t k = 0; k < kLineBytes / sizeof(__m128i); ++k) {
       _mm_stream_si128(destination + k, _mm_loadu_si128(source + k));
     }
   }
-  _mm_sfence();
 }
 
 struct Ways {
@@ -73,6 +65,9 @@ Ways ways_of_this_processor() noexcept {
 
 #endif
 
+/// The next page: the processor's own fetching ends with each, and a page's translation comes with its first line.
+constexpr std::size_t kAheadBytes = 4096;
+
 /// Single bytes up to the destination's next line, whole lines past the caches, the rest.
 void stream(const StreamingCopy& way, std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
   const std::size_t skew = reinterpret_cast<std::uintptr_t>(to) % kLineBytes;
@@ -80,7 +75,8 @@ void stream(const StreamingCopy& way, std::byte* to, const std::byte* from, std:
   const std::size_t lines = (bytes - head) / kLineBytes;
   const std::size_t tail = head + lines * kLineBytes;
   std::memcpy(to, from, head);
-  way.copy(to + head, from + head, lines);
+  way.copy(to + head, from + head, lines, kAheadBytes);
+  streaming_fence();
   std::memcpy(to + tail, from + tail, bytes - tail);
 }
 
@@ -92,6 +88,12 @@ std::span<const StreamingCopy> streaming_copies() noexcept {
   return std::span(ways.list).first(ways.count);
 #else
   return {};
+#endif
+}
+
+void streaming_fence() noexcept {
+#if defined(__x86_64__)
+  _mm_sfence();
 #endif
 }
 

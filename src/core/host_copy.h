@@ -19,14 +19,20 @@ void host_copy(std::byte* to, const std::byte* from, std::size_t bytes) noexcept
 /// As host_copy, for a part of a copy of `whole_bytes`: what is worth while is decided by the whole.
 void host_copy_part(std::byte* to, const std::byte* from, std::size_t bytes, std::size_t whole_bytes) noexcept;
 
-/// A way past the caches that this processor knows: `lines` are of 64 bytes, `to` is aligned to them, `from` to
-/// nothing.
+inline constexpr std::size_t kLineBytes = 64;
+
+/// Copies whole lines past the caches: `to` is aligned to a line, `from` to nothing. What lies `ahead_bytes` further on
+/// is fetched meanwhile. Others see the bytes in order only after `streaming_fence`.
+using StreamLines = void (*)(std::byte* to, const std::byte* from, std::size_t lines, std::size_t ahead_bytes) noexcept;
+
 struct StreamingCopy {
   std::string_view name;
-  void (*copy)(std::byte* to, const std::byte* from, std::size_t lines) noexcept = nullptr;
+  StreamLines copy = nullptr;
 };
 
-/// All of them, the one that is used first; none on processors without such stores. For tests.
+/// Those that this processor knows, the one that is used first; none where there are no such stores.
 [[nodiscard]] std::span<const StreamingCopy> streaming_copies() noexcept;
+
+void streaming_fence() noexcept;
 
 }  // namespace gpuio::core

@@ -41,7 +41,8 @@ TEST(HostCopy, EveryWayPastTheCachesCopiesTheSameBytes) {
         std::byte* to = line_in(memory);
         auto expected = memory;
         std::memcpy(expected.data() + (to - memory.data()), source.data() + skew, lines * 64);
-        way.copy(to, source.data() + skew, lines);
+        way.copy(to, source.data() + skew, lines, 0);
+        streaming_fence();
         ASSERT_EQ(memory, expected) << way.name << ' ' << lines << ' ' << skew;
       }
     }

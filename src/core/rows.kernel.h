@@ -2,12 +2,12 @@
 #pragma once
 
 #include "core/copy.kernel.h"
+#include "core/host_rows.h"
 #include "core/spi/kernels.h"
 
-/// Rows of a table to and from a packed array: one group a row.
+/// Rows of a table to and from a packed array: one group a row. Where a group has one lane it takes a run of rows, and
+/// fetches them ahead (host_rows.h).
 namespace gpuio::core {
-
-enum class RowDirection : bool { gather, scatter };
 
 template <RowDirection kDirection, class Id, class Policy>
 GPUIO_KERNEL_BODY void move_rows_of(const Policy& policy, const spi::RowsArguments& rows) {
@@ -28,7 +28,7 @@ GPUIO_KERNEL_BODY void move_rows_of(const Policy& policy, const spi::RowsArgumen
     std::byte* packed = rows.packed + i * rows.row_bytes;
     const std::byte* source = kDirection == RowDirection::gather ? row : packed;
     std::byte* destination = kDirection == RowDirection::gather ? packed : row;
-    if (unit == 1 || Policy::kLanes == 1) {
+    if (unit == 1) {
       copy_bytes(policy, source, destination, rows.row_bytes);
     } else {
       copy_in_units(policy, unit, source, destination, rows.row_bytes);
@@ -38,7 +38,9 @@ GPUIO_KERNEL_BODY void move_rows_of(const Policy& policy, const spi::RowsArgumen
 
 template <RowDirection kDirection, class Policy>
 GPUIO_KERNEL_BODY void move_rows(const Policy& policy, const spi::RowsArguments& rows) {
-  if (rows.id_bytes == 4) {
+  if constexpr (Policy::kLanes == 1) {
+    move_rows_on_host(kDirection, rows, policy.part, policy.parts);
+  } else if (rows.id_bytes == 4) {
     move_rows_of<kDirection, std::uint32_t>(policy, rows);
   } else {
     move_rows_of<kDirection, std::uint64_t>(policy, rows);
