@@ -11,7 +11,6 @@
 #include <set>
 
 #include "assembly/kernels/host_kernels.h"
-#include "assembly/parts.h"
 #include "base/random.h"
 #include "core/context_state.h"
 #include "device/host/driver.h"
@@ -134,8 +133,7 @@ Context make_context(Drive drive) {
   ContextOptions options{Settings(), drive};
   throw_if_failed(options.settings.set("memory.slab_bytes", "256KiB"));
   throw_if_failed(options.settings.set("scheduler.inline_bytes_max", "4KiB"));
-  core::Parts parts = assembly::parts();
-  parts.devices.clear();
+  core::Parts parts;
   parts.devices.push_back([](const spi::EngineHost& host) -> std::unique_ptr<spi::DeviceDriver> {
     auto driver = std::make_unique<host::Driver>(host.executor, kDevices, assembly::host_kernels());
     std::vector<sim::DeviceModel> models(kDevices);
