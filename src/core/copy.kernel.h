@@ -15,22 +15,24 @@ struct alignas(16) Unit16 {
 };
 
 /// Copies `count` units that are aligned to their size. Each lane has `kInFlight` loads under way before it stores:
-/// over PCIe one load takes a microsecond or two, so the number of loads in flight is the rate.
+/// over PCIe one load takes a microsecond or two, so the number of loads in flight is the rate. The first `skew` lanes
+/// sit out the first step, as if the range began so many units earlier: at the beginning of a cache line, say.
 template <class Unit, class Policy>
 GPUIO_KERNEL_BODY void copy_units(const Policy& policy, const std::byte* source, std::byte* destination,
-                                  std::uint64_t count) {
+                                  std::uint64_t count, unsigned skew = 0) {
   constexpr unsigned kInFlight = 4;
   const auto* from = reinterpret_cast<const Unit*>(source);
   auto* to = reinterpret_cast<Unit*>(destination);
   GPUIO_ONE_STEP_A_TURN
-  for (std::uint64_t base = policy.lane(); base < count; base += std::uint64_t{kInFlight} * Policy::kLanes) {
+  for (std::uint64_t base = policy.lane(); base < count + skew; base += std::uint64_t{kInFlight} * Policy::kLanes) {
     Unit loaded[kInFlight] = {};
+    // What lies before the range wraps around to far behind it.
     for (unsigned k = 0; k < kInFlight; ++k) {
-      const std::uint64_t i = base + std::uint64_t{k} * Policy::kLanes;
+      const std::uint64_t i = base + std::uint64_t{k} * Policy::kLanes - skew;
       if (i < count) loaded[k] = from[i];
     }
     for (unsigned k = 0; k < kInFlight; ++k) {
-      const std::uint64_t i = base + std::uint64_t{k} * Policy::kLanes;
+      const std::uint64_t i = base + std::uint64_t{k} * Policy::kLanes - skew;
       if (i < count) to[i] = loaded[k];
     }
   }

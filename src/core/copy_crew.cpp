@@ -5,8 +5,8 @@
 #include <array>
 
 #include "base/align.h"
+#include "core/fetched_rows.h"
 #include "core/host_copy.h"
-#include "core/host_rows.h"
 
 namespace gpuio::core {
 namespace {

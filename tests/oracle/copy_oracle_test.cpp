@@ -267,8 +267,11 @@ TEST_P(CopyOracle, BlocksOfOneMatrixMoveWithinIt) {
   EXPECT_EQ(std::memcmp(memory.data(), expected.data(), kMemoryBytes), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, CopyOracle, testing::Values(Drive::threads, Drive::caller),
-                         [](const auto& info) { return info.param == Drive::threads ? "threads" : "caller"; });
+std::string drive_name(const testing::TestParamInfo<Drive>& info) {
+  return info.param == Drive::threads ? "threads" : "caller";
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CopyOracle, testing::Values(Drive::threads, Drive::caller), drive_name);
 
 }  // namespace
 }  // namespace gpuio::tests

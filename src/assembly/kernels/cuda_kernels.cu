@@ -38,7 +38,11 @@ struct Kernel {
   std::uint64_t (*warps)(const void* arguments);
 };
 
-std::uint64_t rows_warps(const void* arguments) { return static_cast<const spi::RowsArguments*>(arguments)->count; }
+std::uint64_t rows_warps(const void* arguments) {
+  const auto& rows = *static_cast<const spi::RowsArguments*>(arguments);
+  const std::uint64_t together = core::rows_per_warp(rows, WarpPolicy::kLanes);
+  return (rows.count + together - 1) / together;
+}
 
 /// The host does not know how long segments are, and a short list of long ones uses any number of warps.
 std::uint64_t segments_warps(const void* arguments) {

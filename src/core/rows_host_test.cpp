@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/host_rows.h"
-
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <limits>
 #include <numeric>
 #include <vector>
 
 #include "base/random.h"
+#include "core/rows.kernel.h"
 
 namespace gpuio::core {
 namespace {
@@ -64,7 +65,14 @@ void expect_rows_move(base::Random& random, const Shape& shape, RowDirection dir
   const spi::RowsArguments rows{
       table,       shape.table_rows, shape.row_bytes, shape.stride_bytes, ids.data(), sizeof(Id), 0,
       shape.count, packed,           &status};
-  for (std::uint64_t part = 0; part < shape.parts; ++part) move_rows_on_host(direction, rows, part, shape.parts);
+  for (std::uint64_t part = 0; part < shape.parts; ++part) {
+    const dev::LoopPolicy policy{part, shape.parts};
+    if (direction == RowDirection::gather) {
+      move_rows<RowDirection::gather>(policy, rows);
+    } else {
+      move_rows<RowDirection::scatter>(policy, rows);
+    }
+  }
   EXPECT_TRUE(table_memory == table_expected) << shape.row_bytes;
   EXPECT_TRUE(packed_memory == packed_expected) << shape.row_bytes;
   ASSERT_EQ(status != 0, any_bad);

@@ -7,12 +7,9 @@
 #include <cstring>
 
 #include "core/host_copy.h"
-#include "core/spi/kernels.h"
 
-/// Rows on a processor of the host: what `core/rows.kernel.h` does there, and what copies of many pieces share with it.
+/// What all who copy many small pieces on the host have in common.
 namespace gpuio::core {
-
-enum class RowDirection : bool { gather, scatter };
 
 /// Has the first lines of a row brought to the caches; the processor fetches the rest of a long one by itself.
 template <bool kToWrite = false>
@@ -36,8 +33,6 @@ class RowCopier {
   RowCopier(const RowCopier&) = delete;
   RowCopier& operator=(const RowCopier&) = delete;
 
-  [[nodiscard]] bool streams() const noexcept { return lines_ != nullptr; }
-
   void copy(std::byte* to, const std::byte* from, std::uint64_t bytes) const noexcept {
     if (lines_ != nullptr && (reinterpret_cast<std::uintptr_t>(to) | bytes) % kLineBytes == 0) {
       lines_(to, from, bytes / kLineBytes, 0);
@@ -49,9 +44,5 @@ class RowCopier {
  private:
   StreamLines lines_ = nullptr;
 };
-
-/// The `part`-th of `parts` equal runs of a launch's rows.
-void move_rows_on_host(RowDirection direction, const spi::RowsArguments& rows, std::uint64_t part,
-                       std::uint64_t parts) noexcept;
 
 }  // namespace gpuio::core
