@@ -14,6 +14,9 @@ namespace {
 /// Small enough that several workers share a run, large enough that handing one over does not show.
 constexpr std::uint64_t kPartBytes = 1U << 20U;
 
+/// Where the destination begins on a page, so do all parts of it.
+constexpr std::uint64_t kPartAlignment = 4096;
+
 /// Pieces at least so long are for the processor to fetch ahead by itself.
 constexpr std::uint64_t kLongPieceBytes = 16U << 10U;
 
@@ -83,7 +86,7 @@ void move_span(const CopySpan& span) noexcept {
 
 void CopyCrew::start(const CopySpan& span, spi::Run& run, spi::Executor& executor) {
   const std::uint64_t count = std::max<std::uint64_t>(1, span.bytes / kPartBytes);
-  const std::uint64_t most = base::divide_up(span.bytes, count);
+  const std::uint64_t most = base::align_up(base::divide_up(span.bytes, count), kPartAlignment);
   run_ = &run;
   parts_.clear();
   parts_.reserve(count);

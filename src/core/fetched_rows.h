@@ -16,7 +16,7 @@ template <bool kToWrite = false>
 inline void fetch_row(const std::byte* row, std::uint64_t bytes) noexcept {
   constexpr std::uint64_t kFetchedBytesMax = 512;
   const std::uint64_t fetched = std::min(bytes, kFetchedBytesMax);
-  for (std::uint64_t at = 0; at < fetched; at += kLineBytes) __builtin_prefetch(row + at, kToWrite);
+  for (std::uint64_t at = 0; at < fetched; at += kHostLineBytes) __builtin_prefetch(row + at, kToWrite);
 }
 
 /// Copies rows; past the caches where all of them together are large and a row is whole lines.
@@ -34,8 +34,8 @@ class RowCopier {
   RowCopier& operator=(const RowCopier&) = delete;
 
   void copy(std::byte* to, const std::byte* from, std::uint64_t bytes) const noexcept {
-    if (lines_ != nullptr && (reinterpret_cast<std::uintptr_t>(to) | bytes) % kLineBytes == 0) {
-      lines_(to, from, bytes / kLineBytes, 0);
+    if (lines_ != nullptr && (reinterpret_cast<std::uintptr_t>(to) | bytes) % kHostLineBytes == 0) {
+      lines_(to, from, bytes / kHostLineBytes, 0);
     } else {
       std::memcpy(to, from, bytes);
     }

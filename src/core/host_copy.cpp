@@ -19,7 +19,7 @@ namespace {
 
 __attribute__((target("avx512f"))) void stream_lines_512(std::byte* to, const std::byte* from, std::size_t lines,
                                                          std::size_t ahead_bytes) noexcept {
-  for (std::size_t i = 0; i < lines; ++i, to += kLineBytes, from += kLineBytes) {
+  for (std::size_t i = 0; i < lines; ++i, to += kHostLineBytes, from += kHostLineBytes) {
     _mm_prefetch(reinterpret_cast<const char*>(from + ahead_bytes), _MM_HINT_T0);
     _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_loadu_si512(from));
   }
@@ -27,7 +27,7 @@ __attribute__((target("avx512f"))) void stream_lines_512(std::byte* to, const st
 
 __attribute__((target("avx2"))) void stream_lines_256(std::byte* to, const std::byte* from, std::size_t lines,
                                                       std::size_t ahead_bytes) noexcept {
-  for (std::size_t i = 0; i < lines; ++i, to += kLineBytes, from += kLineBytes) {
+  for (std::size_t i = 0; i < lines; ++i, to += kHostLineBytes, from += kHostLineBytes) {
     _mm_prefetch(reinterpret_cast<const char*>(from + ahead_bytes), _MM_HINT_T0);
     const auto* source = reinterpret_cast<const __m256i*>(from);
     auto* destination = reinterpret_cast<__m256i*>(to);
@@ -40,11 +40,11 @@ __attribute__((target("avx2"))) void stream_lines_256(std::byte* to, const std::
 
 /// Every processor of this architecture has these.
 void stream_lines_128(std::byte* to, const std::byte* from, std::size_t lines, std::size_t ahead_bytes) noexcept {
-  for (std::size_t i = 0; i < lines; ++i, to += kLineBytes, from += kLineBytes) {
+  for (std::size_t i = 0; i < lines; ++i, to += kHostLineBytes, from += kHostLineBytes) {
     _mm_prefetch(reinterpret_cast<const char*>(from + ahead_bytes), _MM_HINT_T0);
     const auto* source = reinterpret_cast<const __m128i*>(from);
     auto* destination = reinterpret_cast<__m128i*>(to);
-    for (std::size_t k = 0; k < kLineBytes / sizeof(__m128i); ++k) {
+    for (std::size_t k = 0; k < kHostLineBytes / sizeof(__m128i); ++k) {
       _mm_stream_si128(destination + k, _mm_loadu_si128(source + k));
     }
   }
@@ -70,10 +70,10 @@ constexpr std::size_t kAheadBytes = 4096;
 
 /// Single bytes up to the destination's next line, whole lines past the caches, the rest.
 void stream(const StreamingCopy& way, std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
-  const std::size_t skew = reinterpret_cast<std::uintptr_t>(to) % kLineBytes;
-  const std::size_t head = std::min(bytes, (kLineBytes - skew) % kLineBytes);
-  const std::size_t lines = (bytes - head) / kLineBytes;
-  const std::size_t tail = head + lines * kLineBytes;
+  const std::size_t skew = reinterpret_cast<std::uintptr_t>(to) % kHostLineBytes;
+  const std::size_t head = std::min(bytes, (kHostLineBytes - skew) % kHostLineBytes);
+  const std::size_t lines = (bytes - head) / kHostLineBytes;
+  const std::size_t tail = head + lines * kHostLineBytes;
   std::memcpy(to, from, head);
   way.copy(to + head, from + head, lines, kAheadBytes);
   streaming_fence();

@@ -19,7 +19,7 @@ void host_copy(std::byte* to, const std::byte* from, std::size_t bytes) noexcept
 /// As host_copy, for a part of a copy of `whole_bytes`: what is worth while is decided by the whole.
 void host_copy_part(std::byte* to, const std::byte* from, std::size_t bytes, std::size_t whole_bytes) noexcept;
 
-inline constexpr std::size_t kLineBytes = 64;
+inline constexpr std::size_t kHostLineBytes = 64;
 
 /// Copies whole lines past the caches: `to` is aligned to a line, `from` to nothing. What lies `ahead_bytes` further on
 /// is fetched meanwhile. Others see the bytes in order only after `streaming_fence`.

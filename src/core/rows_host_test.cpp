@@ -31,7 +31,8 @@ std::vector<std::byte> random_bytes(base::Random& random, std::size_t bytes) {
 
 /// An address in `memory` that is a multiple of a line, so that rows of whole lines may go past the caches.
 std::byte* line_in(std::vector<std::byte>& memory) {
-  return memory.data() + (kLineBytes - reinterpret_cast<std::uintptr_t>(memory.data()) % kLineBytes) % kLineBytes;
+  return memory.data() +
+         (kHostLineBytes - reinterpret_cast<std::uintptr_t>(memory.data()) % kHostLineBytes) % kHostLineBytes;
 }
 
 /// Both directions against a loop; `bad` of the ids lie outside the table.
@@ -76,7 +77,9 @@ void expect_rows_move(base::Random& random, const Shape& shape, RowDirection dir
   EXPECT_TRUE(table_memory == table_expected) << shape.row_bytes;
   EXPECT_TRUE(packed_memory == packed_expected) << shape.row_bytes;
   ASSERT_EQ(status != 0, any_bad);
-  if (any_bad) EXPECT_GE(ids[status - 1], shape.table_rows);
+  if (any_bad) {
+    EXPECT_GE(ids[status - 1], shape.table_rows);
+  }
 }
 
 TEST(HostRows, EqualALoopInBothDirections) {

@@ -56,13 +56,15 @@ class LayoutDraw {
     }
   }
 
+  Extent draw_extent() { return {random_.uniform(room()), bytes_}; }
+
  private:
   [[nodiscard]] std::uint64_t pieces() const { return bytes_ / unit_; }
   [[nodiscard]] std::uint64_t room() const { return kMemoryBytes - bytes_; }
 
   Drawn contiguous() {
-    const std::uint64_t offset = random_.uniform(room());
-    return {Layout::contiguous(offset, bytes_), {{offset, bytes_}}};
+    const Extent extent = draw_extent();
+    return {Layout::contiguous(extent.offset, extent.length), {extent}};
   }
 
   Drawn strided() {
@@ -182,6 +184,18 @@ class CopyOracle : public testing::TestWithParam<Drive> {
     return options;
   }
 
+  struct Side {
+    Slice slice;
+    Drawn drawn;  ///< Extents count from the Buffer's start.
+  };
+
+  /// A Layout in all of the Buffer, or all of a Slice that is just as long.
+  static Side draw_side(base::Random& random, Buffer& memory, LayoutDraw draw) {
+    if (random.chance(0.8)) return {memory, draw.draw()};
+    const Extent extent = draw.draw_extent();
+    return {memory.slice(extent.offset, extent.length).value(), {Layout(), {extent}}};
+  }
+
   void check_copy(base::Random& random) {
     constexpr std::uint64_t kUnits[] = {1, 7, 16, 64, 128, 264, 656, 4096, 30'000, 300'000};
     const std::uint64_t unit = kUnits[random.uniform(std::size(kUnits))];
@@ -190,11 +204,14 @@ class CopyOracle : public testing::TestWithParam<Drive> {
     Buffer& from = draw_memory(random);
     Buffer& to = draw_memory(random);
     if (from.data() == to.data()) return;
-    const Drawn source = LayoutDraw(random, bytes, unit, false).draw();
-    const Drawn destination = LayoutDraw(random, bytes, unit, true).draw();
+    const Side source = draw_side(random, from, LayoutDraw(random, bytes, unit, false));
+    const Side destination = draw_side(random, to, LayoutDraw(random, bytes, unit, true));
     std::vector<std::byte> expected(to.data(), to.data() + kMemoryBytes);
-    copy_by_hand(expected.data(), destination.extents, from.data(), source.extents);
-    const Request request = context_.copy(from, source.layout, to, destination.layout, draw_options(random)).value();
+    copy_by_hand(expected.data(), destination.drawn.extents, from.data(), source.drawn.extents);
+    const Request request =
+        context_
+            .copy(source.slice, source.drawn.layout, destination.slice, destination.drawn.layout, draw_options(random))
+            .value();
     ASSERT_TRUE(request.wait().ok()) << request.status().to_string();
     note_paths(request);
     EXPECT_EQ(request.progress().done_bytes, bytes);
