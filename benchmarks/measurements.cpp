@@ -19,6 +19,8 @@ std::span<const Measurement> measurements() {
       Measurement{"core.priority", false, priority},
       Measurement{"core.startup", false, startup},
       Measurement{"mem.startup", false, memory_startup},
+      Measurement{"mem.copy", false, mem_copy},
+      Measurement{"mem.rows", false, mem_rows},
       Measurement{"load.hot", true, load_hot},
       Measurement{"load.again", true, load_again},
       Measurement{"load.safetensors", true, load_safetensors},

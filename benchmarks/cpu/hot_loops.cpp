@@ -5,29 +5,19 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
-#include <thread>
-#include <vector>
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "harness/files.h"
+#include "harness/in_parts.h"
 
 namespace gpuio::bench {
 namespace {
 
 void check_read(ssize_t got, std::size_t wanted) {
   if (got != static_cast<ssize_t>(wanted)) throw std::system_error(errno, std::generic_category(), "short read");
-}
-
-/// Runs `work(begin, end)` over equal parts of [0, count), one thread each, the caller's among them.
-template <class Work>
-void in_parts(std::size_t count, unsigned threads, const Work& work) {
-  const auto part = [&](unsigned index) { work(count * index / threads, count * (index + 1) / threads); };
-  std::vector<std::jthread> others;
-  for (unsigned index = 1; index < threads; ++index) others.emplace_back(part, index);
-  part(0);
 }
 
 }  // namespace

@@ -87,6 +87,27 @@ class Context {
   /// Copies between two Slices of equal size on any devices; they may not overlap.
   [[nodiscard]] Result<Request> copy(const Slice& source, const Slice& destination,
                                      const TransferOptions& options = {}) const;
+  /// Copies the bytes that `source_layout` names in `source` to those that `destination_layout` names in
+  /// `destination`, the n-th to the n-th: matrices and their blocks (strided), rows by id in either direction, lists.
+  /// The Slices may be of any two devices, or parts of one Buffer.
+  ///
+  /// Who moves them is in Request::explain: workers of the pool where the host reaches both sides; where it does not,
+  /// the copy engine for large pieces and one kernel for many small ones, through slabs if the host side is memory that
+  /// the device can't reach.
+  ///
+  /// Fails at once as the other one, with `out_of_range` (a layout reaches past its Slice, or its lengths overflow) and
+  /// `invalid_argument` (the layouts name different numbers of bytes, or a byte that is read is also written). Pieces
+  /// of the destination that overlap leave either's bytes. What fails later is in Request::failures with an extent of
+  /// the source, from the first byte that may be missing to the last (where host memory takes part that the device
+  /// can't reach: of that side). Cost: one allocation, none per piece, but for the check of two layouts of one memory,
+  /// which sorts their lists.
+  [[nodiscard]] Result<Request> copy(const Slice& source, const Layout& source_layout, const Slice& destination,
+                                     const Layout& destination_layout, const TransferOptions& options = {}) const;
+
+  /// Writes `pattern` (1 to 16 bytes) to all of `destination`, on any device, again and again from its first byte; the
+  /// last one may be cut. Fails as copy, and with `unsupported` if unassisted and of an accelerator's memory.
+  [[nodiscard]] Result<Request> fill(const Slice& destination, std::span<const std::byte> pattern,
+                                     const TransferOptions& options = {}) const;
 
   /// Collects Requests that are then queued together: one hand-over for all.
   [[nodiscard]] Batch batch() const;

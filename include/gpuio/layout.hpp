@@ -58,6 +58,12 @@ class Layout {
   /// Number of contiguous pieces.
   [[nodiscard]] std::uint64_t count() const noexcept;
 
+  /// Bytes of each piece where all are equal (strided blocks, rows); 0 otherwise.
+  [[nodiscard]] std::uint64_t piece_bytes() const noexcept;
+
+  /// From each piece's start to the next where all are equally far apart (strided blocks); 0 otherwise.
+  [[nodiscard]] std::uint64_t stride_bytes() const noexcept;
+
   /// The `index`-th piece; requires `index < count()` and not `is_whole()`.
   [[nodiscard]] Extent at(std::uint64_t index) const noexcept;
 

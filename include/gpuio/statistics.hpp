@@ -9,7 +9,7 @@ namespace gpuio {
 
 /// What was done of one kind. Latencies are from submission to report, in ns, from a log-linear histogram (3 % bins).
 struct OperationStatistics {
-  std::string operation;              ///< "read", "write", "copy", "flush", "launch"
+  std::string operation;              ///< "read", "write", "copy", "fill", "flush", "launch"
   std::string tier;                   ///< Of the store: "nvme", "dram", ...
   std::string device;                 ///< Of the memory: "host", "cuda:0"
   std::uint64_t requests = 0;         ///< Reported, failed and cancelled ones too.

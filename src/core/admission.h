@@ -23,31 +23,37 @@ class Admission {
     std::uint64_t run_bytes_max = 8U << 20U;
     std::uint64_t bandwidth_bulk = 0;
     std::uint64_t bandwidth_background = 0;
+    std::uint64_t bandwidth_cxl = 0;
   };
 
   explicit Admission(const Options& options)
       : options_(options),
         window_(options.window),
         bulk_(options.bandwidth_bulk),
-        background_(options.bandwidth_background) {}
+        background_(options.bandwidth_background),
+        cxl_(options.bandwidth_cxl) {}
 
   void set_bandwidth_bulk(std::uint64_t bytes_per_second) noexcept { bulk_.set_rate(bytes_per_second); }
   void set_bandwidth_background(std::uint64_t bytes_per_second) noexcept { background_.set_rate(bytes_per_second); }
 
+  void set_bandwidth_cxl(std::uint64_t bytes_per_second) noexcept { cxl_.set_rate(bytes_per_second); }
+
   void high_priority_seen(std::uint64_t now) { window_.high_priority_seen(now); }
 
-  /// True if another run of this class may start now.
-  [[nodiscard]] bool open(Priority priority, std::uint64_t now) noexcept {
+  /// True if another run of this class may start now; `cxl`: of one that reaches CXL memory.
+  [[nodiscard]] bool open(Priority priority, bool cxl, std::uint64_t now) noexcept {
     if (priority == Priority::high) return true;
     if (resident_bytes_ >= options_.resident_bytes_max || lent_bytes_ >= options_.lent_bytes_max) return false;
     if (storage_bytes_ >= window_.limit_bytes(now)) return false;
-    return ready_at(priority, now) <= now;
+    return ready_at(priority, cxl, now) <= now;
   }
 
-  /// When bandwidth lets the class go on; `now` if it does not hold it back.
-  [[nodiscard]] std::uint64_t ready_at(Priority priority, std::uint64_t now) noexcept {
+  /// When bandwidth lets the class go on; `now` if it does not hold it back. Urgent bytes are never held back, but
+  /// others pay for them.
+  [[nodiscard]] std::uint64_t ready_at(Priority priority, bool cxl, std::uint64_t now) noexcept {
     if (priority == Priority::high) return now;
-    return (priority == Priority::bulk ? bulk_ : background_).ready_at(now, 1);
+    const std::uint64_t ready = (priority == Priority::bulk ? bulk_ : background_).ready_at(now, 1);
+    return cxl ? std::max(ready, cxl_.ready_at(now, 1)) : ready;
   }
 
   /// A run that reaches storage is small beside the window, so that the window can be kept.
@@ -60,6 +66,7 @@ class Admission {
     bytes_of(run) += run.bytes;
     if (run.priority == Priority::bulk) bulk_.take(now, run.bytes);
     if (run.priority == Priority::background) background_.take(now, run.bytes);
+    if (run.cxl) cxl_.take(now, run.bytes);
   }
 
   void ended(const RunState& run, std::uint64_t now) noexcept {
@@ -83,6 +90,7 @@ class Admission {
   LatencyWindow window_;
   RateLimit bulk_;
   RateLimit background_;
+  RateLimit cxl_;  ///< Of all classes together: the link is one.
   std::uint64_t storage_bytes_ = 0;
   std::uint64_t resident_bytes_ = 0;
   std::uint64_t lent_bytes_ = 0;

@@ -44,7 +44,17 @@ Result<Request> Context::write(std::span<const Transfer> transfers, const Transf
 }
 
 Result<Request> Context::copy(const Slice& source, const Slice& destination, const TransferOptions& options) const {
-  return state_->start(state_->prepare_copy(source, destination, options));
+  return copy(source, Layout(), destination, Layout(), options);
+}
+
+Result<Request> Context::copy(const Slice& source, const Layout& source_layout, const Slice& destination,
+                              const Layout& destination_layout, const TransferOptions& options) const {
+  return state_->start(state_->prepare_copy({source, source_layout, destination, destination_layout}, options));
+}
+
+Result<Request> Context::fill(const Slice& destination, std::span<const std::byte> pattern,
+                              const TransferOptions& options) const {
+  return state_->start(state_->prepare_fill(destination, pattern, options));
 }
 
 Batch Context::batch() const { return Batch(state_); }

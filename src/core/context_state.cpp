@@ -62,6 +62,7 @@ SchedulerOptions scheduler_options(const SettingsValues& values, unsigned worker
   options.admission.resident_bytes_max = resident_bytes_max(values, workers);
   options.admission.bandwidth_bulk = values.scheduler_bandwidth_bulk_bytes_per_second;
   options.admission.bandwidth_background = values.scheduler_bandwidth_background_bytes_per_second;
+  options.admission.bandwidth_cxl = values.scheduler_bandwidth_cxl_bytes_per_second;
   options.queue_depth_max = values.scheduler_queue_depth_max;
   options.progress_interval_ns = values.request_progress_interval_ns;
   options.retry_max = static_cast<std::uint32_t>(values.scheduler_retry_max);
@@ -115,6 +116,7 @@ ContextState::ContextState(const ContextOptions& options, std::shared_ptr<spi::E
       values_(options.settings.values()),
       budget_(std::make_shared<PinnedBudget>(values_.memory_pinned_budget_bytes)),
       slab_rings_(*budget_),
+      memory_tiers_(MemoryTiers::of_system()),
       loans_(budget_, values_.memory_registered_budget_bytes,
              std::max(kLoanWindowBytesMin, std::bit_ceil(values_.memory_slab_bytes))),
       memory_store_(std::make_shared<StoreState>(make_memory_store(*executor_), nullptr, counters_.tier_id("dram"))),
@@ -217,6 +219,7 @@ Status ContextState::set(std::string_view key, std::string_view value) {
   const SettingsValues& values = settings_.values();
   scheduler_->admission().set_bandwidth_bulk(values.scheduler_bandwidth_bulk_bytes_per_second);
   scheduler_->admission().set_bandwidth_background(values.scheduler_bandwidth_background_bytes_per_second);
+  scheduler_->admission().set_bandwidth_cxl(values.scheduler_bandwidth_cxl_bytes_per_second);
   executor_->wake();
   return set_logging(values);
 }

@@ -12,6 +12,7 @@
 #include "core/counters.h"
 #include "core/device_state.h"
 #include "core/loans.h"
+#include "core/memory_tiers.h"
 #include "core/parts.h"
 #include "core/pinned_budget.h"
 #include "core/request_state.h"
@@ -20,6 +21,14 @@
 #include "gpuio/context.hpp"
 
 namespace gpuio::core {
+
+/// What a copy is asked for: bytes of one Slice to bytes of another.
+struct CopySides {
+  const Slice& source;
+  const Layout& source_layout;
+  const Slice& destination;
+  const Layout& destination_layout;
+};
 
 /// A Context: its parts, its devices as they are opened, and the checks that every call passes before anything starts.
 class ContextState final : public SlabMemoryListener {
@@ -36,7 +45,8 @@ class ContextState final : public SlabMemoryListener {
   /// Checked, holding all it needs, not queued.
   [[nodiscard]] Result<Request> prepare(Operation operation, std::span<const Transfer> transfers,
                                         const TransferOptions& options);
-  [[nodiscard]] Result<Request> prepare_copy(const Slice& source, const Slice& destination,
+  [[nodiscard]] Result<Request> prepare_copy(const CopySides& sides, const TransferOptions& options);
+  [[nodiscard]] Result<Request> prepare_fill(const Slice& destination, std::span<const std::byte> pattern,
                                              const TransferOptions& options);
   [[nodiscard]] Status submit(std::span<RequestState* const> requests);
   [[nodiscard]] Result<Request> start(Result<Request> prepared);
@@ -65,6 +75,8 @@ class ContextState final : public SlabMemoryListener {
   /// Undoes that: lets the stream pass.
   void leave_stream(RequestState& request);
   [[nodiscard]] bool run_inline(RequestState& request);
+  [[nodiscard]] static bool read_inline(const ResolvedTransfer& transfer);
+  [[nodiscard]] Status finish_preparing(RequestState& request, const TransferOptions& options);
 
   void slab_memory_added(std::byte* base, std::size_t bytes) override;
   void slab_memory_removed(std::byte* base) override;
@@ -76,6 +88,7 @@ class ContextState final : public SlabMemoryListener {
   Counters counters_;
   const std::shared_ptr<PinnedBudget> budget_;
   SlabRingGroup slab_rings_;
+  const MemoryTiers memory_tiers_;
   LoanBook loans_;
   std::vector<std::shared_ptr<spi::Engine>> engines_;
   std::vector<std::shared_ptr<spi::DeviceDriver>> drivers_;

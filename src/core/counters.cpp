@@ -12,7 +12,8 @@
 namespace gpuio::core {
 namespace {
 
-constexpr std::array<std::string_view, kCountedOperations> kOperationNames{"read", "write", "copy", "flush", "launch"};
+constexpr std::array<std::string_view, kCountedOperations> kOperationNames{"read", "write", "copy",
+                                                                           "fill", "flush", "launch"};
 constexpr std::size_t kCells = kCountedOperations * Counters::kTiersMax * Counters::kDevicesMax;
 
 std::size_t cell_index(std::size_t operation, std::size_t tier, std::size_t device) noexcept {

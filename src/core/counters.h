@@ -15,8 +15,8 @@
 namespace gpuio::core {
 
 /// Numbered as core::Operation where that has the word.
-enum class CountedOperation : std::uint8_t { read, write, copy, flush, launch };
-inline constexpr std::size_t kCountedOperations = 5;
+enum class CountedOperation : std::uint8_t { read, write, copy, fill, flush, launch };
+inline constexpr std::size_t kCountedOperations = 6;
 
 /// A Context's statistics: each thread counts in a shard of its own, reading sums them.
 ///

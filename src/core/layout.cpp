@@ -104,6 +104,17 @@ std::uint64_t Layout::count() const noexcept {
   return 0;
 }
 
+std::uint64_t Layout::piece_bytes() const noexcept {
+  if (const auto* rows = std::get_if<RowList>(&shape_)) return (*rows)->row_bytes;
+  if (const auto* strided = std::get_if<Strided>(&shape_)) return strided->block_bytes;
+  return 0;
+}
+
+std::uint64_t Layout::stride_bytes() const noexcept {
+  const auto* strided = std::get_if<Strided>(&shape_);
+  return strided != nullptr ? strided->stride_bytes : 0;
+}
+
 Extent Layout::at(std::uint64_t index) const noexcept {
   if (const auto* extent = std::get_if<Extent>(&shape_)) return *extent;
   if (const auto* list = std::get_if<ExtentList>(&shape_)) return (**list)[index];

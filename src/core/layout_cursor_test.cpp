@@ -121,6 +121,48 @@ TEST(LayoutCursor, ACopyIsASavedPosition) {
   EXPECT_EQ(cursor.next(kAny), first);
 }
 
+TEST(LayoutCursor, SkippingIsPassingWithoutLooking) {
+  base::Random random(2);
+  for (int round = 0; round < 3000; ++round) {
+    const std::uint64_t bytes = 6 * random.uniform(40);
+    const Layout store = random_layout(random, bytes);
+    const Layout memory = random_layout(random, bytes);
+    LayoutCursor walked(store, memory, bytes);
+    LayoutCursor skipped = walked;
+    while (!walked.done()) {
+      const std::uint64_t step = random.uniform(walked.remaining_bytes() + 1);
+      for (std::uint64_t left = step; left > 0;) left -= walked.next(left).bytes;
+      skipped.skip(step);
+      ASSERT_EQ(skipped.remaining_bytes(), walked.remaining_bytes());
+      if (walked.done()) break;
+      ASSERT_EQ(skipped.store_offset(), walked.store_offset()) << "round " << round;
+      ASSERT_EQ(skipped.memory_offset(), walked.memory_offset()) << "round " << round;
+      ASSERT_EQ(skipped.peek(7), walked.peek(7));
+    }
+  }
+}
+
+TEST(LayoutCursor, TheStoreSideCountsFromItsBase) {
+  const Layout store = Layout::rows({8, 4, 10, {3, 1}});
+  const Layout memory;
+  LayoutCursor cursor(store, memory, 8, 1000);
+  EXPECT_EQ(cursor.store_offset(), 1038U);
+  EXPECT_EQ(cursor.next(kAny), (LayoutCursor::Piece{1038, 0, 4, 0}));
+  EXPECT_EQ(cursor.next(kAny), (LayoutCursor::Piece{1018, 4, 4, 0}));
+  const Layout whole;
+  EXPECT_EQ(LayoutCursor(whole, memory, 8, 77).store_offset(), 77U);
+}
+
+TEST(LayoutCursor, AHullReachesFromTheFirstByteToTheLast) {
+  const Layout store = Layout::extents({{500, 10}, {100, 10}, {0, 0}, {300, 10}});
+  const Layout memory;
+  LayoutCursor cursor(store, memory, 30);
+  EXPECT_EQ(cursor.store_hull(30), (Extent{100, 410}));
+  EXPECT_EQ(cursor.store_hull(4), (Extent{500, 4}));
+  cursor.skip(12);
+  EXPECT_EQ(cursor.store_hull(18), (Extent{102, 208}));
+}
+
 TEST(LayoutCursor, OverflowingExtentsStopAtTheGivenTotal) {
   const Layout store = Layout::contiguous(kAny - 5, 100);
   const Layout memory;

@@ -3,10 +3,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
+
+#include "core/host_copy.h"
 
 namespace gpuio::core {
 namespace {
@@ -36,7 +37,7 @@ struct RunCopies {
 };
 
 void CopyTask::run() {
-  std::memcpy(to, from, bytes);
+  host_copy(to, from, bytes);
   if (owner->left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   const std::unique_ptr<RunCopies> last(owner);
   last->run->finish();

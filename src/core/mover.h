@@ -38,6 +38,7 @@ class Mover {
 
  private:
   [[nodiscard]] Status queue(RunState& run, spi::StreamHandle stream);
+  [[nodiscard]] static Status queue_fill(const RunState& run, spi::StreamHandle stream);
 
   std::vector<RunState*> moving_;
   std::vector<spi::CopySegment> segments_;  ///< Scratch.

@@ -23,6 +23,10 @@ std::string_view to_string(Carriage carriage) noexcept {
       return "caller's thread";
     case Carriage::device_copy:
       return "copy engine";
+    case Carriage::pool_copy:
+      return "pool workers";
+    case Carriage::copy_kernel:
+      return "one kernel";
   }
   return "";
 }

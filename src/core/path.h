@@ -19,9 +19,11 @@ enum class Carriage : std::uint8_t {
   lent_kernel,  ///< As lent_copy, read by a kernel.
   kept_kernel,  ///< As lent_kernel, pages still registered from an earlier load.
   inline_read,  ///< On the caller's thread.
-  device_copy,  ///< No store: between two Regions.
+  device_copy,  ///< No store: between two Regions, or a fill, by the device's copy engine.
+  pool_copy,    ///< No store: by workers of the pool, in memory that the host reaches.
+  copy_kernel,  ///< No store: between two Regions, by one kernel for many pieces.
 };
-inline constexpr std::size_t kCarriages = 9;
+inline constexpr std::size_t kCarriages = 11;
 inline constexpr std::size_t kWays = 3;
 
 std::string_view to_string(Carriage carriage) noexcept;

@@ -135,7 +135,7 @@ Decision Planner::decide(const RequestState& request, const ResolvedTransfer& tr
   const std::uint64_t contiguous = decision.piece.bytes;
   if (request.operation == Operation::copy) {
     decision.carriage = Carriage::device_copy;
-    decision.reason = "between two Regions that the copy engine reaches";
+    decision.reason = transfer.reason;
     return decision;
   }
   const spi::Plan& plan = this->plan(request, transfer, decision.piece, request.cache);

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 #include <new>
 
 #include "core/scheduler.h"
@@ -14,18 +13,6 @@
 
 namespace gpuio::core {
 namespace {
-
-/// From the first byte in the store to the last; there is at least one.
-Extent hull(LayoutCursor cursor) {
-  std::uint64_t begin = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t end = 0;
-  while (!cursor.done()) {
-    const LayoutCursor::Piece piece = cursor.next(cursor.remaining_bytes());
-    begin = std::min(begin, piece.store_offset);
-    end = std::max(end, piece.store_offset + piece.bytes);
-  }
-  return {begin, end - begin};
-}
 
 /// Blocks that one thread keeps for its next Requests. Batches take and give dozens at once, which malloc does chunk by
 /// chunk, and the last used are still in the core's cache.
@@ -106,6 +93,7 @@ void RequestState::account(Path path, std::string_view way_name, std::string_vie
 }
 
 void RequestState::add_failure(std::size_t transfer_index, Extent extent, Status status) {
+  extent.offset -= transfer(transfer_index).extents_base;
   const std::lock_guard lock(mutex_);
   failures_.push_back({transfer_index, extent, std::move(status)});
   failed_.store(true, std::memory_order_release);
@@ -113,14 +101,16 @@ void RequestState::add_failure(std::size_t transfer_index, Extent extent, Status
 
 void RequestState::fail_rest(const Status& status) {
   for (; cut_transfer < transfer_count; ++cut_transfer) {
-    add_failure(cut_transfer, hull(cut ? *cut : transfer(cut_transfer).cursor()), status);
+    const LayoutCursor rest = cut ? *cut : transfer(cut_transfer).cursor();
+    add_failure(cut_transfer, rest.store_hull(rest.remaining_bytes()), status);
     cut.reset();
   }
   cut_done = true;
 }
 
 void RequestState::fail_transfer(std::size_t transfer_index, const Status& status) {
-  add_failure(transfer_index, hull(transfer(transfer_index).cursor()), status);
+  const LayoutCursor all = transfer(transfer_index).cursor();
+  add_failure(transfer_index, all.store_hull(all.remaining_bytes()), status);
 }
 
 Status RequestState::outcome() const {

@@ -12,6 +12,7 @@
 
 #include "base/unique_fd.h"
 #include "core/device_state.h"
+#include "core/host_fill.h"
 #include "core/layout_cursor.h"
 #include "core/path_counts.h"
 #include "core/region.h"
@@ -22,7 +23,10 @@ namespace gpuio::core {
 
 class Scheduler;
 
-enum class Operation : std::uint8_t { read, write, copy };
+enum class Operation : std::uint8_t { read, write, copy, fill };
+
+/// Without a store: between Regions, or into one.
+constexpr bool has_no_store(Operation operation) noexcept { return operation >= Operation::copy; }
 
 /// A Transfer after its checks: everything it needs is held.
 struct ResolvedTransfer {
@@ -31,14 +35,19 @@ struct ResolvedTransfer {
   DeviceState* device = nullptr;  ///< Of the Region.
   bool host_reachable = false;    ///< Engines may move bytes to and from it without a slab.
   std::byte* memory = nullptr;    ///< Where the Slice starts.
-  Layout extents;
+  Layout extents;                 ///< In the store; of copies, in the source.
   Layout placement;
   std::uint64_t bytes = 0;
+  std::uint64_t extents_base = 0;  ///< Where `extents` counts from: not 0 for host memory that serves as a store.
 
-  [[nodiscard]] LayoutCursor cursor() const noexcept { return {extents, placement, bytes}; }
+  [[nodiscard]] LayoutCursor cursor() const noexcept { return {extents, placement, bytes, extents_base}; }
+
+  bool cxl = false;  ///< One of its sides lies in CXL memory.
 
   std::shared_ptr<Region> source;  ///< Copies: the Region read from.
   const std::byte* source_memory = nullptr;
+  Carriage carriage = Carriage::in_place;  ///< Of copies and fills: chosen on the way in, with the reason.
+  std::string_view reason;
 };
 
 /// One Request: what was asked, how far it is, and how it went.
@@ -67,12 +76,14 @@ class RequestState {
   Completion completion;
   CacheUse cache;
   bool unassisted;
+  bool cxl = false;                              ///< Some of its bytes lie in CXL memory: its own bandwidth limit.
   std::vector<ResolvedTransfer> more_transfers;  ///< All but the first: most Requests have one.
   ResolvedTransfer first_transfer;
   std::size_t transfer_count = 0;
   std::shared_ptr<StreamState> stream;  ///< The caller's, where one was given, and its device.
   DeviceState* stream_device = nullptr;
   std::uint64_t total_bytes = 0;
+  FillPattern pattern;  ///< Of fills.
   std::uint64_t submitted_ns = 0;
   std::uint64_t deadline_ns = spi::kNever;
   spi::EventHandle start_after = nullptr;  ///< Recorded on the caller's stream.

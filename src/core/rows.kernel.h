@@ -1,23 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/copy.kernel.h"
 #include "core/rows_common.kernel.h"
+#include "core/rows_host.kernel.h"
 #include "core/rows_warp.kernel.h"
 
 /// Rows of a table to and from a packed array.
 namespace gpuio::core {
-
-/// One row after another, by a single lane.
-template <RowDirection kDirection, class Id, class Policy>
-GPUIO_KERNEL_BODY void move_rows_in_turn(const Policy& policy, const spi::RowsArguments& rows) {
-  policy.for_each(rows.count, [&](std::uint64_t i) {
-    std::byte* row = find_row<Id>(policy, rows, i, true);
-    if (row == nullptr) return;
-    const RowEnds ends = ends_of<kDirection>(row, rows.packed + i * rows.row_bytes);
-    copy_bytes(policy, ends.source, ends.destination, rows.row_bytes);
-  });
-}
 
 template <RowDirection kDirection, class Id, class Policy>
 GPUIO_KERNEL_BODY void move_rows_of(const Policy& policy, const spi::RowsArguments& rows) {

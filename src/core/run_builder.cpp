@@ -46,6 +46,8 @@ void add_segment(RunState& run, const Piece& piece) {
   }
 }
 
+bool by_engine(const ResolvedTransfer& transfer) { return transfer.carriage == Carriage::device_copy; }
+
 bool uses_slab(Carriage carriage) { return carriage == Carriage::slab_copy || carriage == Carriage::slab_kernel; }
 
 std::uint64_t remaining_bytes(const RequestState& request) {
@@ -84,6 +86,9 @@ RunBuilder::Outcome RunBuilder::build(RunState& run, std::deque<RequestPointer>&
 
 RunBuilder::Extend RunBuilder::extend(RunState& run, RequestState& request, std::uint64_t storage_bytes_max) {
   const ResolvedTransfer& transfer = request.transfer(request.cut_transfer);
+  if (request.operation == Operation::fill || (has_no_store(request.operation) && !by_engine(transfer))) {
+    return extend_span(run, request, transfer);
+  }
   Decision decision = planner_.decide(request, transfer, storage_bytes_max);
   if (decision.wait) {
     failure_ = Status();
@@ -149,11 +154,15 @@ RunBuilder::Extend RunBuilder::begin(RunState& run, RequestState& request, const
   run.store_state = transfer.store;
   run.store = transfer.store ? &transfer.store->store() : nullptr;
   run.device = transfer.device;
+  run.cxl = request.cxl;
+  run.leaves_device =
+      request.operation == Operation::write || (request.operation == Operation::copy && transfer.host_reachable);
   run.way = decision.way;
   run.path = {decision.way, decision.carriage};
   run.chosen = decision.carriage;
   run.medium = decision.medium;
-  run.way_name = run.store != nullptr ? run.store->way_name(decision.way) : std::string_view("memory");
+  const std::string_view without_store = request.operation == Operation::fill ? "pattern" : "memory";
+  run.way_name = run.store != nullptr ? run.store->way_name(decision.way) : without_store;
   run.reason = decision.reason;
   run.deadline_ns = request.deadline_ns;
   slab_used_ = 0;

@@ -38,6 +38,11 @@ class RunBuilder {
   enum class Extend : std::uint8_t { more, full, blocked, failed };
 
   [[nodiscard]] Extend extend(RunState& run, RequestState& request, std::uint64_t storage_bytes_max);
+  /// As extend where there is no store, and one piece says it all: by pool workers, by one kernel, or a fill.
+  /// In copy_runs.cpp, as the next two.
+  [[nodiscard]] Extend extend_span(RunState& run, RequestState& request, const ResolvedTransfer& transfer);
+  [[nodiscard]] std::uint64_t add_kernel_list(RunState& run, RequestState& request, const ResolvedTransfer& transfer);
+  [[nodiscard]] Extend take_list(RunState& run, const ResolvedTransfer& transfer);
   [[nodiscard]] bool fits(const RunState& run, const RequestState& request, const ResolvedTransfer& transfer,
                           const Decision& decision, std::uint64_t storage_bytes_max) const noexcept;
   [[nodiscard]] Extend begin(RunState& run, RequestState& request, const ResolvedTransfer& transfer,

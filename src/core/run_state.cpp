@@ -21,6 +21,8 @@ void RunState::reset_as(const RunState& other) {
   priority = other.priority;
   urgent = other.urgent;
   lane = other.lane;
+  cxl = other.cxl;
+  leaves_device = other.leaves_device;
   store_state = other.store_state;
   store = other.store;
   device = other.device;
@@ -46,6 +48,8 @@ void RunState::reset() {
   ring = nullptr;
   slab = nullptr;
   list = nullptr;
+  list_count = 0;
+  span.reset();
   loans = nullptr;
   engine_data = nullptr;
   event = nullptr;

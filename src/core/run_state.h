@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "core/copy_crew.h"
 #include "core/device_state.h"
 #include "core/loans.h"
 #include "core/path.h"
@@ -45,7 +47,7 @@ enum class Stage : std::uint8_t {
   free,         ///< Being built, or unused.
   engine,       ///< The engine has it.
   registering,  ///< A pool task maps and registers the store's pages.
-  copying,      ///< The device copies between slab (or lent pages) and memory.
+  copying,      ///< The device copies between slab (or lent pages) and memory, or the pool between two Regions.
   delayed,      ///< Failed in a way that may pass; waits for its next attempt.
 };
 
@@ -80,15 +82,21 @@ class RunState final : public spi::Run, public spi::Task {
   DeviceState* device = nullptr;
   SlabRing* ring = nullptr;
   Slab* slab = nullptr;
-  Slab* list = nullptr;             ///< Small; holds the kernel's list of a run whose bytes pass through no slab.
+  Slab* list = nullptr;             ///< Of a run whose bytes pass through no slab: the kernel's list, or a pattern.
+  std::uint64_t list_count = 0;     ///< Segments of the list, where it was made with the run.
   std::uint64_t bytes = 0;          ///< That the pieces name.
   std::uint64_t storage_bytes = 0;  ///< That the storage moves, widened and with gaps.
   std::uint64_t started_ns = 0;
   std::uint32_t attempt = 0;
   std::uint64_t retry_at_ns = 0;
   bool quarantined = false;
+  bool cxl = false;            ///< As RequestState::cxl.
+  bool leaves_device = false;  ///< Which of the device's streams it takes.
   Lane lane = Lane::bulk;
   spi::EventHandle event = nullptr;
+
+  std::optional<CopySpan> span;  ///< What a run without a store moves, where its one piece doesn't say so.
+  CopyCrew crew;
 
   LoanBook* loans = nullptr;  ///< Stage::registering: where to borrow, and what came of it.
   Lent lent;

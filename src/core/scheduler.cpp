@@ -18,11 +18,13 @@ constexpr std::size_t kDeadlinesKept = 1024;
 
 /// Unassisted Requests have a queue of their own: what stands before them in another may wait for what is held until
 /// kernels have run, and those for the unassisted ones.
-std::size_t queue_of(const RequestState& request) {
+std::size_t class_of(const RequestState& request) {
   if (base::planted_bug("priorities_are_ignored")) return 3;
   return request.unassisted ? 0 : 3 - static_cast<std::size_t>(request.priority);
 }
-Priority priority_of(std::size_t queue) { return queue == 0 ? Priority::high : static_cast<Priority>(3 - queue); }
+std::size_t queue_of(const RequestState& request) { return 2 * class_of(request) + (request.cxl ? 1 : 0); }
+bool reaches_cxl(std::size_t queue) { return queue % 2 == 1; }
+Priority priority_of(std::size_t queue) { return queue < 2 ? Priority::high : static_cast<Priority>(3 - queue / 2); }
 
 }  // namespace
 
@@ -196,8 +198,10 @@ void Scheduler::prune_deadlines() {
 
 void Scheduler::admit(std::uint64_t now) {
   slab_retry_ns_ = spi::kNever;
-  for (std::size_t queue = 0; queue < kClasses; ++queue) {
-    while (!queues_[queue].empty() && admission_.open(priority_of(queue), now)) {
+  ++turn_;
+  for (std::size_t i = 0; i < kQueues; ++i) {
+    const std::size_t queue = i ^ (turn_ % 2);
+    while (!queues_[queue].empty() && admission_.open(priority_of(queue), reaches_cxl(queue), now)) {
       if (!admit_one(queue, now)) break;
     }
   }
@@ -356,9 +360,9 @@ std::uint64_t Scheduler::next_wake(std::uint64_t now) {
   if (!mover_.idle() || !gated_.empty()) wake = std::min(wake, now + kDevicePollNs);
   if (!deadlines_.empty()) wake = std::min(wake, std::max(deadlines_.top().first, now));
   for (const RunState* run : delayed_) wake = std::min(wake, run->retry_at_ns);
-  for (std::size_t queue = 0; queue < kClasses; ++queue) {
+  for (std::size_t queue = 0; queue < kQueues; ++queue) {
     if (queues_[queue].empty()) continue;
-    const std::uint64_t ready = admission_.ready_at(priority_of(queue), now);
+    const std::uint64_t ready = admission_.ready_at(priority_of(queue), reaches_cxl(queue), now);
     if (ready > now) wake = std::min(wake, ready);
   }
   return std::min(wake, slab_retry_ns_);

@@ -71,7 +71,9 @@ class Scheduler final : public spi::Pollable, public RunSink {
   void finished(RunState& run) override;  ///< RunSink
 
  private:
-  static constexpr std::size_t kClasses = 4;
+  /// Unassisted, high, bulk, background; each with one of Requests that reach CXL memory, so that those held back by
+  /// its bandwidth stand in nobody's way.
+  static constexpr std::size_t kQueues = 8;
   using Deadline = std::pair<std::uint64_t, RequestPointer>;
   struct LaterFirst {
     bool operator()(const Deadline& a, const Deadline& b) const noexcept { return a.first > b.first; }
@@ -142,8 +144,9 @@ class Scheduler final : public spi::Pollable, public RunSink {
   std::atomic<std::uint64_t> quarantined_{0};
   std::atomic<std::uint64_t> slab_waits_{0};
 
-  std::array<std::deque<RequestPointer>, kClasses> queues_;  ///< Unassisted first, then high.
-  std::vector<RequestPointer> gated_;                        ///< Wait for work on their stream.
+  std::array<std::deque<RequestPointer>, kQueues> queues_;
+  std::size_t turn_ = 0;               ///< Which of a class's two queues goes first.
+  std::vector<RequestPointer> gated_;  ///< Wait for work on their stream.
   std::priority_queue<Deadline, std::vector<Deadline>, LaterFirst> deadlines_;
   RequestState* live_ = nullptr;  ///< All that are not quiet yet; each holds a reference.
   std::vector<RunState*> delayed_;

@@ -28,6 +28,7 @@ bool carries(const Piece& piece, std::uint32_t segment) {
 
 /// What of the piece lies in `segment`, which carries some of it.
 Extent part_in(const RunState& run, const Piece& piece, std::uint32_t segment) {
+  if (run.span) return run.span->begin.store_hull(run.span->bytes);
   if (piece.segments == 1) return {piece.store_offset, piece.bytes};
   return {run.segment_list[segment].offset, run.segment_list[segment].bytes};
 }
@@ -74,7 +75,12 @@ void Scheduler::start(RunState& run, std::uint64_t now) {
       executor_.post(run);
       break;
     case Carriage::device_copy:
+    case Carriage::copy_kernel:
       start_mover(run);
+      break;
+    case Carriage::pool_copy:
+      run.stage = Stage::copying;
+      run.crew.start(*run.span, run, executor_);
       break;
     default:
       // A write through a slab leaves the device first; everything else starts with the engine.

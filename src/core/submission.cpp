@@ -22,9 +22,6 @@ Status bad_transfer(Code code, std::string message, std::size_t index) {
   return status;
 }
 
-/// Any overlap of two ranges of the same address space.
-bool overlap(const std::byte* a, const std::byte* b, std::uint64_t bytes) { return a < b + bytes && b < a + bytes; }
-
 }  // namespace
 
 Status ContextState::resolve_memory(const Slice& slice, std::string_view argument, ResolvedTransfer& resolved) {
@@ -34,6 +31,7 @@ Status ContextState::resolve_memory(const Slice& slice, std::string_view argumen
   resolved.memory = region->address;
   resolved.device = find(resolved.region->device());
   resolved.host_reachable = resolved.region->memory_is_host();
+  resolved.cxl = resolved.host_reachable && memory_tiers_.reaches_cxl(region->address, region->bytes);
   if (resolved.device == nullptr) {
     return Status(Code::invalid_argument, "the memory belongs to another Context").with("argument", argument);
   }
@@ -47,6 +45,7 @@ Status ContextState::resolve(Operation operation, const Transfer& transfer, std:
   constexpr std::string_view kSource = "source";
   GPUIO_TRY(resolve_memory(transfer.memory, operation == Operation::read ? kDestination : kSource, resolved));
   resolved.store = transfer.store.state();
+  resolved.cxl = resolved.cxl || resolved.store->store().tier() == "cxl";
   resolved.extents = transfer.extents;
   resolved.placement = transfer.placement;
 
@@ -101,9 +100,9 @@ Result<Request> ContextState::prepare(Operation operation, std::span<const Trans
       return Status(Code::out_of_range, "the lengths of the transfers overflow 64 bits");
     }
     state->total_bytes += resolved.bytes;
+    state->cxl = state->cxl || resolved.cxl;
   }
-  set_deadline(*state, options);
-  if (options.stream != nullptr) GPUIO_TRY(set_stream(*state, *options.stream));
+  GPUIO_TRY(finish_preparing(*state, options));
   return request;
 }
 
@@ -114,60 +113,6 @@ void ContextState::set_deadline(RequestState& request, const TransferOptions& op
   if (!options.timeout && timeout == 0) return;
   const std::uint64_t now = executor_->clock().now_ns();
   request.deadline_ns = now + timeout < now ? spi::kNever : now + timeout;
-}
-
-Result<Request> ContextState::prepare_copy(const Slice& source, const Slice& destination,
-                                           const TransferOptions& options) {
-  if (source.size() != destination.size()) {
-    return Status(Code::invalid_argument, "source and destination differ in size")
-        .with("source", source.size())
-        .with("destination", destination.size());
-  }
-  ResolvedTransfer from;
-  ResolvedTransfer to;
-  GPUIO_TRY(resolve_memory(source, "source", from));
-  GPUIO_TRY(resolve_memory(destination, "destination", to));
-  if (source.size() == 0) return Status(Code::invalid_argument, "zero bytes: nothing to transfer");
-  if (overlap(from.memory, to.memory, source.size())) {
-    return Status(Code::invalid_argument, "source and destination overlap");
-  }
-  if (options.unassisted && !from.host_reachable && !to.host_reachable) {
-    return Status(Code::unsupported,
-                  "an unassisted copy has host memory on one side: between accelerators' memory the "
-                  "driver may use a kernel");
-  }
-  auto* state = new RequestState(*executor_, Operation::copy, options);
-  state->add_handle();
-  Request request(state);
-  ResolvedTransfer& resolved = state->add_transfer();
-  state->total_bytes = resolved.bytes = source.size();
-
-  const auto is_plain = [](const ResolvedTransfer& side) {
-    return side.device->device().memory_is_host() || side.region->kind() == RegionKind::user;
-  };
-  const bool staged = (from.host_reachable && !to.host_reachable && is_plain(from)) ||
-                      (to.host_reachable && !from.host_reachable && is_plain(to));
-  if (!staged) {
-    // The accelerator's copy engine where one of them is its; between two Regions of the host, the host's.
-    resolved.device = to.host_reachable ? from.device : to.device;
-    resolved.region = std::move(to.region);
-    resolved.memory = to.memory;
-    resolved.source = std::move(from.region);
-    resolved.source_memory = from.memory;
-  } else {
-    ResolvedTransfer& near = to.host_reachable ? from : to;  // on the accelerator
-    ResolvedTransfer& plain = to.host_reachable ? to : from;
-    state->operation = to.host_reachable ? Operation::write : Operation::read;
-    resolved.store = memory_store_;
-    resolved.extents = Layout::contiguous(reinterpret_cast<std::uintptr_t>(plain.memory), source.size());
-    resolved.device = near.device;
-    resolved.region = std::move(near.region);
-    resolved.memory = near.memory;
-    resolved.source = std::move(plain.region);
-  }
-  set_deadline(*state, options);
-  if (options.stream != nullptr) GPUIO_TRY(set_stream(*state, *options.stream));
-  return request;
 }
 
 Status ContextState::set_stream(RequestState& request, const Stream& stream) {
@@ -225,29 +170,43 @@ Result<Request> ContextState::start(Result<Request> prepared) {
 
 bool ContextState::run_inline(RequestState& request) {
   const ResolvedTransfer& transfer = request.first_transfer;
-  const bool small = request.operation == Operation::read && request.transfer_count == 1 &&
+  const bool by_thread = request.operation == Operation::read ||
+                         (has_no_store(request.operation) && transfer.carriage == Carriage::pool_copy);
+  const bool small = by_thread && request.transfer_count == 1 &&
                      request.total_bytes <= values_.scheduler_inline_bytes_max && transfer.host_reachable;
   if (!small || request.stream != nullptr || request.cache == CacheUse::direct || !scheduler_->queue_empty()) {
     return false;
   }
   const std::uint64_t begin = executor_->clock().now_ns();
-  for (LayoutCursor cursor = transfer.cursor(); !cursor.done();) {
-    const LayoutCursor::Piece piece = cursor.next(request.total_bytes);
-    const auto bytes = static_cast<std::uint32_t>(piece.bytes);
-    const spi::Segment segment{piece.store_offset, transfer.memory + piece.memory_offset, bytes, bytes};
-    // Whatever stands in the way, errors too, is the queue's to deal with: it retries and reports by part.
-    if (!transfer.store->store().read_now(segment).ok()) return false;
+  std::string_view way_name = "page cache";
+  if (request.operation != Operation::read) {
+    way_name = request.operation == Operation::fill ? "pattern" : "memory";
+    move_span(
+        {transfer.cursor(), transfer.bytes, transfer.bytes, transfer.source_memory, transfer.memory, request.pattern});
+  } else if (!read_inline(transfer)) {
+    return false;
   }
   request.submitted_ns = begin;
   request.scheduler = scheduler_.get();
   request.mark_started();
   const std::uint64_t end = executor_->clock().now_ns();
-  request.account({spi::Way::cached, Carriage::inline_read}, "page cache",
+  request.account({spi::Way::cached, Carriage::inline_read}, way_name,
                   "small and in memory: a hand-over would cost more", request.total_bytes);
-  counters_.record(CountedOperation::read, transfer.store->tier_id(), transfer.device->statistics_id(),
-                   request.total_bytes, end - begin, false);
+  counters_.record(static_cast<CountedOperation>(request.operation), transfer.store ? transfer.store->tier_id() : 0,
+                   transfer.device->statistics_id(), request.total_bytes, end - begin, false);
   request.mark_quiet();
   request.report(Status(), end);
+  return true;
+}
+
+bool ContextState::read_inline(const ResolvedTransfer& transfer) {
+  for (LayoutCursor cursor = transfer.cursor(); !cursor.done();) {
+    const LayoutCursor::Piece piece = cursor.next(transfer.bytes);
+    const auto bytes = static_cast<std::uint32_t>(piece.bytes);
+    const spi::Segment segment{piece.store_offset, transfer.memory + piece.memory_offset, bytes, bytes};
+    // Whatever stands in the way, errors too, is the queue's to deal with: it retries and reports by part.
+    if (!transfer.store->store().read_now(segment).ok()) return false;
+  }
   return true;
 }
 

@@ -25,6 +25,7 @@ class FakeStore final : public spi::Store {
     bool copies_bytes = true;   ///< Off: moves nothing, for measuring the core alone.
     bool readable_now = false;  ///< read_now succeeds.
     bool lendable = false;
+    std::string_view tier = "nvme";
   };
 
   FakeStore(std::string uri, const Behaviour& behaviour);
@@ -41,7 +42,7 @@ class FakeStore final : public spi::Store {
 
   [[nodiscard]] const std::string& uri() const noexcept override { return uri_; }
   [[nodiscard]] std::string_view engine() const noexcept override { return "fake"; }
-  [[nodiscard]] std::string_view tier() const noexcept override { return "nvme"; }
+  [[nodiscard]] std::string_view tier() const noexcept override { return behaviour_.tier; }
   [[nodiscard]] std::uint64_t size() const noexcept override { return behaviour_.size_bytes; }
   [[nodiscard]] bool writable() const noexcept override { return behaviour_.writable; }
   [[nodiscard]] std::string explain() const override { return "fake"; }

@@ -2,7 +2,8 @@
 #include "device/host/operation.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "core/host_copy.h"
 
 namespace gpuio::host {
 
@@ -23,7 +24,7 @@ void CopyList::copy(std::uint64_t begin, std::uint64_t end) const {
     const spi::CopySegment& segment = segments_[at];
     const std::uint64_t skip = begin - starts_[at];
     const std::uint64_t bytes = std::min<std::uint64_t>(segment.bytes - skip, end - begin);
-    std::memcpy(segment.destination + skip, segment.source + skip, bytes);
+    core::host_copy_part(segment.destination + skip, segment.source + skip, bytes, segment.bytes);
     begin += bytes;
     ++at;
   }

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "core/host_copy.h"
+
+/// What all who copy many small pieces on the host have in common.
+namespace gpuio::core {
+
+/// Has the first lines of a row brought to the caches; the processor fetches the rest of a long one by itself.
+template <bool kToWrite = false>
+inline void fetch_row(const std::byte* row, std::uint64_t bytes) noexcept {
+  constexpr std::uint64_t kFetchedBytesMax = 512;
+  const std::uint64_t fetched = std::min(bytes, kFetchedBytesMax);
+  for (std::uint64_t at = 0; at < fetched; at += kHostLineBytes) __builtin_prefetch(row + at, kToWrite);
+}
+
+/// Copies rows; past the caches where all of them together are large and a row is whole lines.
+class RowCopier {
+ public:
+  explicit RowCopier(std::uint64_t whole_bytes) noexcept {
+    if (const auto ways = streaming_copies(); whole_bytes >= kStreamedBytesMin && !ways.empty()) {
+      lines_ = ways.front().copy;
+    }
+  }
+  ~RowCopier() {
+    if (lines_ != nullptr) streaming_fence();
+  }
+  RowCopier(const RowCopier&) = delete;
+  RowCopier& operator=(const RowCopier&) = delete;
+
+  void copy(std::byte* to, const std::byte* from, std::uint64_t bytes) const noexcept {
+    if (lines_ != nullptr && (reinterpret_cast<std::uintptr_t>(to) | bytes) % kHostLineBytes == 0) {
+      lines_(to, from, bytes / kHostLineBytes, 0);
+    } else {
+      std::memcpy(to, from, bytes);
+    }
+  }
+
+ private:
+  StreamLines lines_ = nullptr;
+};
+
+}  // namespace gpuio::core
