@@ -176,7 +176,7 @@ Status apply_to(PlacementSystem& system, std::byte* base, std::size_t bytes, con
 
 std::string text_of(const std::vector<int>& nodes) {
   std::string text;
-  for (const int node : nodes) text += (text.empty() ? "" : " ") + std::to_string(node);
+  for (const int node : nodes) text += (text.empty() ? "" : ",") + std::to_string(node);
   return text;
 }
 

@@ -75,7 +75,7 @@ enum class DealFor : std::uint8_t { pages_to_come, pages_there };
 [[nodiscard]] Deal deal_of(PlacementSystem& system, const Placement& placement, const Topology& topology,
                            const std::vector<int>& nodes, const std::byte* base, std::uint64_t bytes, DealFor what);
 
-/// "0 2 5", for messages.
+/// "0,2,5", for messages.
 [[nodiscard]] std::string text_of(const std::vector<int>& nodes);
 
 }  // namespace gpuio::core::placement

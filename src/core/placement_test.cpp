@@ -56,7 +56,7 @@ TEST(Placement, NodesThatAreNotThereOffLineForbiddenOrEmptySayWhich) {
   const Topology topology = system.topology().value();
   const Status missing = check(Placement::bind({7}), topology, 1);
   EXPECT_EQ(missing.code(), Code::not_found);
-  EXPECT_THAT(missing.to_string(), HasSubstr("node=7 on_line=0 1 2"));
+  EXPECT_THAT(missing.to_string(), HasSubstr("node=7 on_line=0,1,2"));
   EXPECT_EQ(check(Placement::bind({-1}), topology, 1).code(), Code::not_found);
   const Status off_line = check(Placement::preferred(5), topology, 1);
   EXPECT_EQ(off_line.code(), Code::not_found);
@@ -369,7 +369,6 @@ class RealPages : public testing::Test {
   void TearDown() override { ::munmap(mapped_, 2 * kBytes); }
 
   static constexpr std::size_t kBytes = std::size_t{16} << 20U;
-  void* mapped_ = nullptr;
   void* mapped_ = nullptr;
   std::byte* memory_ = nullptr;
   std::vector<int> nodes_;
