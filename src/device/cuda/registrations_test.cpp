@@ -158,7 +158,7 @@ TEST_F(RegistrationsTest, CopiesAreCutWhereEitherSideEntersAnotherChunk) {
 TEST(CudaPinned, ALargeAllocationIsRegisteredInChunksAndItsCopiesAreCut) {
   FakeDriver driver;
   const auto device = Device::open(kTable, 0, "cuda:0", kChunk).value();
-  std::byte* memory = device->allocate(RegionKind::pinned, 3 * kChunk, -1).value();
+  std::byte* memory = device->allocate(RegionKind::pinned, 3 * kChunk, {}).value();
   EXPECT_EQ(driver.registered.size(), 3U);
   int stream = 0;
   const spi::CopySegment all{memory, at(4096), 3 * kChunk};
@@ -171,7 +171,7 @@ TEST(CudaPinned, ALargeAllocationIsRegisteredInChunksAndItsCopiesAreCut) {
 TEST(CudaPinned, MemoryThatTheDriverKeepsStaysAndCanBeFreedLater) {
   FakeDriver driver;
   const auto device = Device::open(kTable, 0, "cuda:0", kChunk).value();
-  std::byte* memory = device->allocate(RegionKind::pinned, 4096, -1).value();
+  std::byte* memory = device->allocate(RegionKind::pinned, 4096, {}).value();
   driver.removals_until_failure = 0;
   EXPECT_EQ(device->free(RegionKind::pinned, memory, 4096).code(), Code::device_error);
   memory[0] = std::byte{1};  // It is still mapped.
@@ -183,7 +183,7 @@ TEST(CudaPinned, MemoryThatCannotBeRegisteredGoesBack) {
   FakeDriver driver;
   driver.registrations_until_failure = 1;
   const auto device = Device::open(kTable, 0, "cuda:0", kChunk).value();
-  const Status status = device->allocate(RegionKind::pinned, 2 * kChunk, -1).status();
+  const Status status = device->allocate(RegionKind::pinned, 2 * kChunk, {}).status();
   EXPECT_EQ(status.code(), Code::device_error);
   EXPECT_THAT(driver.registered, IsEmpty());
 }
