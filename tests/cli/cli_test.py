@@ -295,6 +295,12 @@ class Topology(CliTest):
         self.assertLessEqual({"node 0", "node 1", "node 2", "512 GiB cxl", "NVIDIA H100 80GB HBM3", "nvme3", "mem2",
                               "x2 of x4 16 GT/s"}, words)
 
+    def test_the_picture_in_the_docs_is_the_one_that_is_drawn(self):
+        self.run_ok("topology", "--root", self.unpack_tree("two_sockets"), "--svg", self.path("m.svg"))
+        with open(self.path("m.svg"), encoding="utf-8") as drawn, \
+                open(os.path.join(DOCS, "figures", "topology.svg"), encoding="utf-8") as shown:
+            self.assertEqual(drawn.read(), shown.read())
+
     def test_bad_folders_and_files_are_named(self):
         self.assert_fails(run("topology", "--root", self.path("missing")), 1, "not_found")
         tree = self.unpack_tree("far_node")
