@@ -28,10 +28,10 @@ std::span<const Measurement> measurements() {
       Measurement{"load.cold", true, load_cold},
       Measurement{"store.hot", true, store_hot},
       Measurement{"load.random_4k", true, load_random},
-      Measurement{"mem.gpu.copy", true, mem_copy},
-      Measurement{"mem.gpu.rows", true, mem_rows},
-      Measurement{"mem.gpu.migration", true, mem_migration},
-      Measurement{"mem.gpu.register", true, mem_register},
+      Measurement{"mem.gpu.copy", true, mem_gpu_copy},
+      Measurement{"mem.gpu.rows", true, mem_gpu_rows},
+      Measurement{"mem.gpu.migration", true, mem_gpu_migration},
+      Measurement{"mem.gpu.register", true, mem_gpu_register},
   };
   return kAll;
 }

@@ -13,9 +13,9 @@ void load_pagecache(const Options& options, Samples& samples);
 void load_cold(const Options& options, Samples& samples);
 void store_hot(const Options& options, Samples& samples);
 void load_random(const Options& options, Samples& samples);
-void mem_copy(const Options& options, Samples& samples);
-void mem_rows(const Options& options, Samples& samples);
-void mem_migration(const Options& options, Samples& samples);
-void mem_register(const Options& options, Samples& samples);
+void mem_gpu_copy(const Options& options, Samples& samples);
+void mem_gpu_rows(const Options& options, Samples& samples);
+void mem_gpu_migration(const Options& options, Samples& samples);
+void mem_gpu_register(const Options& options, Samples& samples);
 
 }  // namespace gpuio::bench

@@ -43,7 +43,7 @@ void measure(MemRig& rig, const Buffer& from, const Buffer& to, std::string_view
 
 }  // namespace
 
-void mem_copy(const Options& options, Samples& samples) {
+void mem_gpu_copy(const Options& options, Samples& samples) {
   const std::uint64_t bytes = options.file_bytes_or(kBytes);
   MemRig rig(options, samples, bytes);
   const Buffer host = rig.gpu().allocate(bytes, {.kind = RegionKind::pinned}).value();

@@ -20,7 +20,7 @@ constexpr std::uint64_t kRowBytes = 512;
 
 }  // namespace
 
-void mem_migration(const Options& options, Samples& samples) {
+void mem_gpu_migration(const Options& options, Samples& samples) {
   const std::uint64_t table_bytes = options.file_bytes_or(kTableBytes);
   const std::uint64_t rows = std::min(kRowsMax, table_bytes / kRowBytes);
   MemRig rig(options, samples, table_bytes);

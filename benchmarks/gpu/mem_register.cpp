@@ -9,7 +9,7 @@
 
 namespace gpuio::bench {
 
-void mem_register(const Options& options, Samples& samples) {
+void mem_gpu_register(const Options& options, Samples& samples) {
   const std::uint64_t bytes = options.file_bytes_or(std::uint64_t{8} << 30);
   MemRig rig(options, samples, bytes);
   if (options.file_bytes == 0) touch_the_machines_memory();

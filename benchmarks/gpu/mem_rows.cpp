@@ -73,7 +73,7 @@ void measure(MemRig& rig, MemTable& mapped, MemTable& pinned, const Case& rows, 
 
 }  // namespace
 
-void mem_rows(const Options& options, Samples& samples) {
+void mem_gpu_rows(const Options& options, Samples& samples) {
   const std::uint64_t table_bytes = options.file_bytes_or(kTableBytes);
   const std::uint64_t rows = std::min(kRowsMax, table_bytes / kLongestRowBytes);
   MemRig rig(options, samples, table_bytes);
