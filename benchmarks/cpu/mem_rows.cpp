@@ -106,12 +106,20 @@ void mem_rows(const Options& options, Samples& samples) {
     const Rows rows(io, table, row_bytes);
     const auto name = [&](std::string_view who) { return fmt::format("{}, {} B", who, row_bytes); };
     std::vector<Contender> forms;
-    for (const std::size_t ahead : {2U, 4U, 8U, 16U, 32U}) {
-      forms.push_back({name(fmt::format("prefetched {} ahead", ahead)), [&rows, ahead](unsigned) {
-                         return rows.by_hand([ahead](const RowJob& job, std::size_t begin, std::size_t end) {
-                           gather_prefetched(job, begin, end, ahead);
-                         });
-                       }});
+    for (const std::size_t ahead : {4U, 8U, 32U}) {
+      for (const std::size_t row_bytes_max : {std::size_t{128}, std::size_t{512}, std::size_t{4096}}) {
+        for (const bool second_level : {false, true}) {
+          if (row_bytes_max > row_bytes) continue;
+          const Fetch fetch{ahead, row_bytes_max, second_level};
+          const std::string form =
+              fmt::format("{} B fetched {} rows ahead, level {}", row_bytes_max, ahead, second_level ? 2 : 1);
+          forms.push_back({name(form), [&rows, fetch](unsigned) {
+                             return rows.by_hand([fetch](const RowJob& job, std::size_t begin, std::size_t end) {
+                               gather_prefetched(job, begin, end, fetch);
+                             });
+                           }});
+        }
+      }
     }
     Contender prefetched = best_of(samples, forms);
     prefetched.name = name("prefetched loop");

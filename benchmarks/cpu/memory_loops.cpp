@@ -81,16 +81,24 @@ void gather_plainly(const RowJob& job, std::size_t begin, std::size_t end) {
   }
 }
 
-void gather_prefetched(const RowJob& job, std::size_t begin, std::size_t end, std::size_t ahead_rows) {
-  constexpr std::size_t kFetchedBytesMax = 512;
-  const std::size_t fetched = std::min(job.row_bytes, kFetchedBytesMax);
+namespace {
+
+template <int kLevel>
+void gather_fetching(const RowJob& job, std::size_t begin, std::size_t end, const Fetch& fetch) {
+  const std::size_t fetched = std::min(job.row_bytes, fetch.row_bytes_max);
   for (std::size_t i = begin; i < end; ++i) {
-    if (i + ahead_rows < end) {
-      const std::byte* later = job.table + job.ids[i + ahead_rows] * job.row_bytes;
-      for (std::size_t at = 0; at < fetched; at += kLineBytes) __builtin_prefetch(later + at);
+    if (i + fetch.ahead_rows < end) {
+      const std::byte* later = job.table + job.ids[i + fetch.ahead_rows] * job.row_bytes;
+      for (std::size_t at = 0; at < fetched; at += kLineBytes) __builtin_prefetch(later + at, 0, kLevel);
     }
     std::memcpy(job.packed + i * job.row_bytes, job.table + job.ids[i] * job.row_bytes, job.row_bytes);
   }
+}
+
+}  // namespace
+
+void gather_prefetched(const RowJob& job, std::size_t begin, std::size_t end, const Fetch& fetch) {
+  return fetch.second_level ? gather_fetching<2>(job, begin, end, fetch) : gather_fetching<3>(job, begin, end, fetch);
 }
 
 }  // namespace gpuio::bench

@@ -27,7 +27,15 @@ struct RowJob {
 
 /// packed[i] = table[ids[i]] for i of [begin, end): a memcpy a row.
 void gather_plainly(const RowJob& job, std::size_t begin, std::size_t end);
-/// As gather_plainly, with the first lines of a later row fetched ahead: `ahead_rows` further on.
-void gather_prefetched(const RowJob& job, std::size_t begin, std::size_t end, std::size_t ahead_rows);
+
+/// What a loop fetches ahead: the first lines of the row that is so much further on, and to which cache.
+struct Fetch {
+  std::size_t ahead_rows = 0;
+  std::size_t row_bytes_max = 512;
+  bool second_level = false;
+};
+
+/// As gather_plainly, with rows fetched ahead.
+void gather_prefetched(const RowJob& job, std::size_t begin, std::size_t end, const Fetch& fetch);
 
 }  // namespace gpuio::bench

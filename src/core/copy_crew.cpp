@@ -31,8 +31,8 @@ class FetchedPieces {
 
   void add(std::byte* to, const std::byte* from, std::uint64_t bytes) noexcept {
     fetch_row(from, bytes);
-    if (added_ - copied_ == kAhead) copy_oldest();
-    pieces_[added_++ % kAhead] = {to, from, bytes};
+    if (added_ - copied_ == kRowsAhead) copy_oldest();
+    pieces_[added_++ % kRowsAhead] = {to, from, bytes};
   }
 
   /// Copies all that was added.
@@ -41,7 +41,6 @@ class FetchedPieces {
   }
 
  private:
-  static constexpr std::size_t kAhead = 16;
   struct Piece {
     std::byte* to;
     const std::byte* from;
@@ -49,11 +48,11 @@ class FetchedPieces {
   };
 
   void copy_oldest() noexcept {
-    const Piece& piece = pieces_[copied_++ % kAhead];
+    const Piece& piece = pieces_[copied_++ % kRowsAhead];
     copier_.copy(piece.to, piece.from, piece.bytes);
   }
 
-  std::array<Piece, kAhead> pieces_;
+  std::array<Piece, kRowsAhead> pieces_;
   std::size_t added_ = 0;
   std::size_t copied_ = 0;
   RowCopier copier_;

@@ -11,12 +11,17 @@
 /// What all who copy many small pieces on the host have in common.
 namespace gpuio::core {
 
-/// Has the first lines of a row brought to the caches; the processor fetches the rest of a long one by itself.
+/// How many rows are on their way. Into the second-level cache, which has more misses under way than the first:
+/// measured with 128 B rows of 512 MiB, 57 million a second and core; into the first, 44; by a plain loop, 28 to 36.
+inline constexpr std::uint64_t kRowsAhead = 32;
+
+/// Has a row brought to the second-level cache, or of a long one its first page; the processor fetches the rest itself.
 template <bool kToWrite = false>
 inline void fetch_row(const std::byte* row, std::uint64_t bytes) noexcept {
-  constexpr std::uint64_t kFetchedBytesMax = 512;
+  constexpr std::uint64_t kFetchedBytesMax = 4096;
+  constexpr int kSecondLevel = 2;
   const std::uint64_t fetched = std::min(bytes, kFetchedBytesMax);
-  for (std::uint64_t at = 0; at < fetched; at += kHostLineBytes) __builtin_prefetch(row + at, kToWrite);
+  for (std::uint64_t at = 0; at < fetched; at += kHostLineBytes) __builtin_prefetch(row + at, kToWrite, kSecondLevel);
 }
 
 /// Copies rows; past the caches where all of them together are large and a row is whole lines.

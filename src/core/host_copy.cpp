@@ -19,10 +19,17 @@ namespace {
 
 __attribute__((target("avx512f"))) void stream_lines_512(std::byte* to, const std::byte* from, std::size_t lines,
                                                          std::size_t ahead_bytes) noexcept {
-  for (std::size_t i = 0; i < lines; ++i, to += kHostLineBytes, from += kHostLineBytes) {
-    _mm_prefetch(reinterpret_cast<const char*>(from + ahead_bytes), _MM_HINT_T0);
-    _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_loadu_si512(from));
+  const std::size_t end = lines * kHostLineBytes;
+  std::size_t at = 0;
+  for (; at + 2 * kHostLineBytes <= end; at += 2 * kHostLineBytes) {
+    _mm_prefetch(reinterpret_cast<const char*>(from + at + ahead_bytes), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(from + at + kHostLineBytes + ahead_bytes), _MM_HINT_T0);
+    const __m512i first = _mm512_loadu_si512(from + at);
+    const __m512i second = _mm512_loadu_si512(from + at + kHostLineBytes);
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to + at), first);
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to + at + kHostLineBytes), second);
   }
+  if (at < end) _mm512_stream_si512(reinterpret_cast<__m512i*>(to + at), _mm512_loadu_si512(from + at));
 }
 
 __attribute__((target("avx2"))) void stream_lines_256(std::byte* to, const std::byte* from, std::size_t lines,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "core/fetched_rows.h"
@@ -10,18 +9,13 @@
 /// Rows of a table where a group is one thread of the host.
 namespace gpuio::core {
 
-/// How many bytes of rows are on their way to the caches: enough to hide a miss, few enough to be still there.
-inline constexpr std::uint64_t kRowsAheadBytes = 8U << 10U;
-inline constexpr std::uint64_t kRowsAheadMax = 32;
-
 /// One row after another, those further on being fetched meanwhile.
 template <RowDirection kDirection, class Id, class Policy>
 void move_rows_in_turn(const Policy& policy, const spi::RowsArguments& rows) {
   const auto* ids = static_cast<const Id*>(rows.ids);
-  const std::uint64_t ahead = std::clamp<std::uint64_t>(kRowsAheadBytes / rows.row_bytes, 2, kRowsAheadMax);
   const RowCopier copier(rows.count * rows.row_bytes);
   policy.for_each(rows.count, [&](std::uint64_t i) {
-    if (const std::uint64_t later = i + ahead; later < rows.count && ids[later] < rows.table_rows) {
+    if (const std::uint64_t later = i + kRowsAhead; later < rows.count && ids[later] < rows.table_rows) {
       fetch_row<kDirection == RowDirection::scatter>(rows.table + ids[later] * rows.stride_bytes, rows.row_bytes);
     }
     std::byte* row = find_row<Id>(policy, rows, i, true);

@@ -58,8 +58,8 @@ using SettingValue =
   X(size, scheduler, bandwidth_background_bytes_per_second, 0, anything(), live, \
     "Most bytes a second for Requests of priority `background`; 0: no limit.") \
   X(size, scheduler, bandwidth_cxl_bytes_per_second, 0, anything(), live, \
-    "Most bytes a second for Requests that read or write CXL memory, all priorities together; `high` ones are counted " \
-    "and never held back. 0: no limit.") \
+    "Most bytes a second for Requests that read or write CXL memory, all priorities together; `high` ones count " \
+    "and are never held back. 0: no limit.") \
   X(size, scheduler, inline_bytes_max, 64 * base::kKiB, between(0, 64 * base::kMiB), fixed, \
     "Reads of resident bytes up to this size run on the caller's thread while nothing else is queued; 0: none do.") \
   X(size, scheduler, coalesce_gap_bytes, 16 * base::kKiB, between(0, 64 * base::kMiB), fixed, \
