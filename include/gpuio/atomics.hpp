@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "gpuio/context.hpp"
-#include "gpuio/dev/delegate.h"
+#include "gpuio/dev/words.h"
 #include "gpuio/device.hpp"
 #include "gpuio/launch.hpp"
 #include "gpuio/memory.hpp"

@@ -8,6 +8,7 @@
 #include "core/device_state.h"
 #include "core/spi/kernels.h"
 #include "gpuio/atomics.hpp"
+#include "gpuio/dev/atomics.h"
 
 namespace gpuio {
 namespace {

@@ -13,23 +13,6 @@
 /// delegate.h is for where it is not. All operations on one word at one time must be of scopes that reach each other.
 namespace gpuio::dev {
 
-/// What an atomic operation does to its word. `subtract` of what was added undoes it; minimum, maximum and the bitwise
-/// ones are for integers.
-enum class AtomicOp : std::uint8_t {
-  add,
-  subtract,
-  minimum,
-  maximum,
-  bit_and,
-  bit_or,
-  bit_xor,
-  exchange,
-  compare_exchange,  ///< Stores the operand if the word equals `expected`.
-};
-
-/// The type of a word.
-enum class ValueType : std::uint8_t { i32, u32, i64, u64, f32, f64 };
-
 /// Bytes of a word of that type.
 GPUIO_ANYWHERE constexpr std::uint32_t bytes_of(ValueType type) {
   return type == ValueType::i32 || type == ValueType::u32 || type == ValueType::f32 ? 4 : 8;
@@ -56,6 +39,13 @@ GPUIO_ANYWHERE constexpr ValueType value_type() {
   return sizeof(T) == 4 ? ValueType::u32 : ValueType::u64;
 }
 
+/// Whether a library's atomic reference has minimum and maximum: C++20's has not.
+template <class Reference, class T>
+concept HasExtremes = requires(const Reference& reference, T value) {
+  reference.fetch_min(value, native(Order::relaxed));
+  reference.fetch_max(value, native(Order::relaxed));
+};
+
 /// A word's bits, in the low ones of 64.
 template <class T>
 GPUIO_ANYWHERE std::uint64_t to_bits(T value) {
@@ -75,7 +65,8 @@ GPUIO_ANYWHERE T from_bits(std::uint64_t bits) {
 /// A word as others may change it at the same time. Refers to it, and is as cheap as a pointer.
 ///
 /// Lock-free always: no operation but those of the processor, and where it has none a loop of compare-exchange. The
-/// word must be aligned to its size. Every operation returns what the word was.
+/// word must be aligned to its size. Every operation returns what the word was. Orders are C++'s: no `release` for a
+/// load, no `acquire` for a store.
 template <class T, Scope kScope = Scope::process>
   requires kIsWord<T>
 class Atomic {
@@ -100,7 +91,7 @@ class Atomic {
   GPUIO_ANYWHERE T fetch_min(T value, Order order = Order::acquire_release) const
     requires std::is_integral_v<T>
   {
-    if constexpr (requires { reference().fetch_min(value, native(order)); }) {
+    if constexpr (HasExtremes<AtomicRef<T, kScope>, T>) {
       return reference().fetch_min(value, native(order));
     } else {
       return replace_while(value, order, [value](T present) { return value < present; });
@@ -110,7 +101,7 @@ class Atomic {
   GPUIO_ANYWHERE T fetch_max(T value, Order order = Order::acquire_release) const
     requires std::is_integral_v<T>
   {
-    if constexpr (requires { reference().fetch_max(value, native(order)); }) {
+    if constexpr (HasExtremes<AtomicRef<T, kScope>, T>) {
       return reference().fetch_max(value, native(order));
     } else {
       return replace_while(value, order, [value](T present) { return present < value; });

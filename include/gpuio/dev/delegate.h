@@ -73,24 +73,6 @@ GPUIO_ANYWHERE constexpr DelegateRequest request(std::uint64_t tag) {
 GPUIO_ANYWHERE constexpr DelegateResult result(std::uint64_t tag) { return static_cast<DelegateResult>(tag >> 16); }
 }  // namespace tag
 
-/// Where the ring lies. Plain data that goes to kernels by value; DelegatedAtomics makes it.
-///
-/// `shared`, in memory that both sides load and store: for each queue, `slots` requests, `slots` second operands,
-/// `slots` answers. `own`, in memory of the callers' device: a line of kOwnLineBytes with the word `broken`; then for
-/// each queue a line with its ticket counter, and the turns of its slots. All zero at the start.
-struct DelegateRing {
-  TaggedWord* shared = nullptr;   ///< See above.
-  std::byte* own = nullptr;       ///< See above.
-  std::uint64_t words_bytes = 0;  ///< Bytes of the words.
-  std::uint64_t timeout_ns = 0;   ///< How long a caller waits.
-  std::uint32_t queues = 0;       ///< Callers of one multiprocessor use the same one.
-  std::uint32_t slots = 0;        ///< Of each queue; a power of two, at least kSlotsMin.
-};
-static_assert(sizeof(DelegateRing) == 40, "kernels of another build would read it wrongly");
-
-inline constexpr std::uint32_t kOwnLineBytes = 128;  ///< So that counters of two queues share no cache line of any GPU.
-inline constexpr std::uint32_t kSlotsMin = 64;       ///< A multiple of 32, so that a line holds whole turns.
-
 /// One queue of a ring.
 class DelegateQueue {
  public:

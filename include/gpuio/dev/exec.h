@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "gpuio/dev/scope.h"
+#include "gpuio/dev/words.h"
 
 #if defined(__CUDACC__)
 #include <cuda/atomic>
@@ -96,60 +97,34 @@ struct LoopPolicy {
 
 #endif
 
-/// Two words that are read and written together, so that whoever sees the new tag sees its value.
-struct alignas(16) TaggedWord {
-  std::uint64_t value;  ///< What is said.
-  std::uint64_t tag;    ///< Tells this saying from the one before it.
-};
-
 #if defined(__CUDACC__)
-
+namespace native_library = ::cuda::std;
 /// An atomic reference of the library that goes with the compiler.
 template <class T, Scope kScope>
 using AtomicRef =
     ::cuda::atomic_ref<T, kScope == Scope::device ? ::cuda::thread_scope_device : ::cuda::thread_scope_system>;
-using NativeOrder = ::cuda::std::memory_order;  ///< As AtomicRef takes it.
-
-/// The order as AtomicRef takes it.
-GPUIO_ANYWHERE constexpr NativeOrder native(Order order) {
-  switch (order) {
-    case Order::relaxed:
-      return ::cuda::std::memory_order_relaxed;
-    case Order::acquire:
-      return ::cuda::std::memory_order_acquire;
-    case Order::release:
-      return ::cuda::std::memory_order_release;
-    case Order::acquire_release:
-      return ::cuda::std::memory_order_acq_rel;
-    default:
-      return ::cuda::std::memory_order_seq_cst;
-  }
-}
-
 #else
-
+namespace native_library = ::std;
 /// An atomic reference of the library that goes with the compiler. All scopes are one on the host.
 template <class T, Scope>
 using AtomicRef = std::atomic_ref<T>;
-using NativeOrder = std::memory_order;  ///< As AtomicRef takes it.
+#endif
 
 /// The order as AtomicRef takes it.
-constexpr NativeOrder native(Order order) {
+GPUIO_ANYWHERE constexpr native_library::memory_order native(Order order) {
   switch (order) {
     case Order::relaxed:
-      return std::memory_order_relaxed;
+      return native_library::memory_order_relaxed;
     case Order::acquire:
-      return std::memory_order_acquire;
+      return native_library::memory_order_acquire;
     case Order::release:
-      return std::memory_order_release;
+      return native_library::memory_order_release;
     case Order::acquire_release:
-      return std::memory_order_acq_rel;
+      return native_library::memory_order_acq_rel;
     default:
-      return std::memory_order_seq_cst;
+      return native_library::memory_order_seq_cst;
   }
 }
-
-#endif
 
 /// Whether an operation of this order keeps what precedes it ahead of it.
 GPUIO_ANYWHERE constexpr bool releases(Order order) { return order != Order::relaxed && order != Order::acquire; }
@@ -282,7 +257,7 @@ class Companions {
   }
 
  private:
-  unsigned mask_ = 1;
+  [[maybe_unused]] unsigned mask_ = 1;  ///< Lanes of a warp, a bit each.
 };
 
 }  // namespace gpuio::dev

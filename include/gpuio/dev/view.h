@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 
 #include "gpuio/dev/atomics.h"
@@ -197,3 +198,7 @@ class View {
 };
 
 }  // namespace gpuio::dev
+
+// So that a std::span can be made of what View::span returns.
+template <class T>
+inline constexpr bool std::ranges::enable_borrowed_range<gpuio::dev::Span<T>> = true;

@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "gpuio/dev/delegate.h"
+#include "gpuio/dev/scope.h"
+#include "gpuio/dev/words.h"
 
 /// The kernels that every device offers, by id, and their argument structs. The structs cross the C table to the
 /// device's shared object, so they are plain data with fixed-width members; kLayoutHash guards them.
