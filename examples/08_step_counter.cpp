@@ -11,7 +11,7 @@
 
 namespace {
 
-constexpr std::uint64_t kKernelSteps = 20'000;
+constexpr std::uint64_t kKernelSteps = 2'000;
 constexpr std::uint64_t kThreadSteps = 50'000;
 
 /// Host memory that kernels of `device` reach too, with `count` values of `T`.

@@ -50,8 +50,10 @@ class Serving {
  public:
   explicit Serving(DelegateServer& server)
       : thread_([&server](const std::stop_token& stop) {
+          unsigned idle = 0;
           while (!stop.stop_requested()) {
-            if (server.serve() == 0) std::this_thread::yield();
+            idle = server.serve() == 0 ? idle + 1 : 0;
+            dev::pause(idle);
           }
         }) {}
 
@@ -65,7 +67,7 @@ TEST(Delegate, AnswersAreWhatNativeOperationsReturn) {
   const Delegate delegate(rig.ring);
   std::array<std::uint64_t, 64> model{};
   base::Random random(3);
-  for (int step = 0; step < 5000; ++step) {
+  for (int step = 0; step < 1000; ++step) {
     const auto op = static_cast<AtomicOp>(random.uniform(9));
     const bool narrow = random.chance(0.5);
     const std::uint64_t index = random.uniform(narrow ? 128 : 64);
@@ -91,21 +93,21 @@ TEST(Delegate, AnswersAreWhatNativeOperationsReturn) {
 
 TEST(Delegate, ManyCallersOnOneSmallRingLoseNothing) {
   Rig rig(1, dev::kSlotsMin);
-  std::vector<std::uint64_t> seen(8 * 3000);
+  std::vector<std::uint64_t> seen(8 * 500);
   {
     const Serving serving(rig.server);
     std::vector<std::jthread> callers;
     for (std::size_t caller = 0; caller < 8; ++caller) {
       callers.emplace_back([&, caller] {
-        for (std::size_t i = 0; i < 3000; ++i) {
-          seen[caller * 3000 + i] = Delegate(rig.ring).perform<std::uint64_t>(AtomicOp::add, 5, 1);
+        for (std::size_t i = 0; i < 500; ++i) {
+          seen[caller * 500 + i] = Delegate(rig.ring).perform<std::uint64_t>(AtomicOp::add, 5, 1);
         }
       });
     }
     callers.clear();
   }
-  EXPECT_EQ(rig.words[5], 24'000U);
-  EXPECT_EQ(rig.server.served(), 24'000U);
+  EXPECT_EQ(rig.words[5], 4000U);
+  EXPECT_EQ(rig.server.served(), 4000U);
   // Every value between was returned to one of them: nothing was done twice.
   std::sort(seen.begin(), seen.end());
   std::vector<std::uint64_t> all(seen.size());
@@ -120,15 +122,15 @@ TEST(Delegate, DelegatedAndNativeOperationsOnOneWordAddUp) {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 2; ++i) {
       threads.emplace_back([&] {
-        for (int k = 0; k < 3000; ++k) Delegate(rig.ring).perform<std::uint64_t>(AtomicOp::add, 0, 1);
+        for (int k = 0; k < 500; ++k) Delegate(rig.ring).perform<std::uint64_t>(AtomicOp::add, 0, 1);
       });
       threads.emplace_back([&] {
-        for (int k = 0; k < 3000; ++k) Atomic<std::uint64_t>(rig.words[0]).fetch_add(1, Order::relaxed);
+        for (int k = 0; k < 500; ++k) Atomic<std::uint64_t>(rig.words[0]).fetch_add(1, Order::relaxed);
       });
     }
     threads.clear();
   }
-  EXPECT_EQ(rig.words[0], 12'000U);
+  EXPECT_EQ(rig.words[0], 2000U);
 }
 
 TEST(Delegate, CompareExchangeOfManyCallersTakesEachTurnOnce) {
@@ -138,7 +140,7 @@ TEST(Delegate, CompareExchangeOfManyCallersTakesEachTurnOnce) {
     std::vector<std::jthread> callers;
     for (int caller = 0; caller < 4; ++caller) {
       callers.emplace_back([&] {
-        for (int i = 0; i < 500; ++i) {
+        for (int i = 0; i < 100; ++i) {
           std::uint64_t seen = 0;
           for (;;) {
             const std::uint64_t was =
@@ -151,7 +153,7 @@ TEST(Delegate, CompareExchangeOfManyCallersTakesEachTurnOnce) {
     }
     callers.clear();
   }
-  EXPECT_EQ(rig.words[9], 2000U);
+  EXPECT_EQ(rig.words[9], 400U);
 }
 
 TEST(Delegate, AnAcquiredAnswerBringsWhatWasReleasedToTheWord) {

@@ -185,8 +185,13 @@ GPUIO_KERNEL_BODY void pause(unsigned looks) {
 #if defined(__CUDA_ARCH__)
   __nanosleep(looks < 7 ? 32U << looks : 4000U);
 #else
-  constexpr unsigned kLooksAwake = 64;  // A few us, as long as an answer takes from a core that is awake.
-  if (looks >= kLooksAwake) std::this_thread::yield();
+  constexpr unsigned kLooksAwake = 64;      // A few us, as long as an answer takes from a core that is awake.
+  constexpr unsigned kLooksYielding = 128;  // Beyond, who is waited for has no core: more looks would only keep it so.
+  if (looks >= kLooksYielding) {
+    std::this_thread::sleep_for(std::chrono::microseconds(20));
+  } else if (looks >= kLooksAwake) {
+    std::this_thread::yield();
+  }
 #endif
 }
 
