@@ -21,6 +21,8 @@ std::span<const Measurement> measurements() {
       Measurement{"mem.startup", false, memory_startup},
       Measurement{"mem.copy", false, mem_copy},
       Measurement{"mem.rows", false, mem_rows},
+      Measurement{"mem.view", false, view_loops},
+      Measurement{"mem.atomic", false, atomic_words},
       Measurement{"load.hot", true, load_hot},
       Measurement{"load.again", true, load_again},
       Measurement{"load.safetensors", true, load_safetensors},

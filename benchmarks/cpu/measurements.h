@@ -17,5 +17,7 @@ void mem_copy(const Options& options, Samples& samples);
 void mem_rows(const Options& options, Samples& samples);
 void startup(const Options& options, Samples& samples);
 void memory_startup(const Options& options, Samples& samples);
+void view_loops(const Options& options, Samples& samples);
+void atomic_words(const Options& options, Samples& samples);
 
 }  // namespace gpuio::bench
