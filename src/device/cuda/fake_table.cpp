@@ -17,7 +17,7 @@ int device_count(int* count) { return *count = 1, 0; }
 int open(int, gpuio_cuda_device**) { return 0; }
 void close(gpuio_cuda_device*) {}
 int info(gpuio_cuda_device*, gpuio_cuda_info* info) {
-  *info = {"Fake GPU", "0000:FF:00.0", 1000, -1, 13000, 0, 1, 0, 0, 0};
+  *info = {"Fake GPU", "0000:FF:00.0", 1000, -1, 13000, 0, 1, 0, 0, 0, 0};
   return 0;
 }
 int memory_use(gpuio_cuda_device*, uint64_t* free_bytes, uint64_t* total_bytes) {
