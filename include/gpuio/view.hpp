@@ -13,10 +13,8 @@ namespace gpuio {
 template <class T, dev::Checks kMode = dev::kChecks>
 using View = dev::View<T, kMode>;
 
-namespace core {
-/// What view needs of a Pin for elements of that size and alignment.
+/// What `view` makes a View of, for elements of that size and alignment; fails as it does.
 [[nodiscard]] Result<dev::ViewSource> view_source(const Pin& pin, std::size_t element_bytes, std::size_t alignment);
-}  // namespace core
 
 /// All that `pin` keeps, as elements of `T` (const: read-only). Valid while the Pin lives; moving the Pin is fine.
 ///
@@ -24,7 +22,7 @@ namespace core {
 /// no multiple of T's). Cost: none per access, see View; the first View of a Pin takes a lock.
 template <class T>
 [[nodiscard]] Result<View<T>> view(const Pin& pin) {
-  Result<dev::ViewSource> source = core::view_source(pin, sizeof(T), alignof(T));
+  Result<dev::ViewSource> source = view_source(pin, sizeof(T), alignof(T));
   if (!source) return source.error();
   return View<T>(*source);
 }

@@ -3,10 +3,10 @@
 
 #include "core/region.h"
 
-namespace gpuio::core {
+namespace gpuio {
 
 Result<dev::ViewSource> view_source(const Pin& pin, std::size_t element_bytes, std::size_t alignment) {
-  RegionPin* const hold = RegionPin::of(pin);
+  core::RegionPin* const hold = core::RegionPin::of(pin);
   if (hold == nullptr) return Status(Code::closed, "the Pin is empty");
   if (reinterpret_cast<std::uintptr_t>(pin.data()) % alignment != 0) {
     return Status(Code::invalid_argument, "the Slice begins at no multiple of the element's alignment")
@@ -17,8 +17,8 @@ Result<dev::ViewSource> view_source(const Pin& pin, std::size_t element_bytes, s
         .with("size", pin.size())
         .with("element_bytes", element_bytes);
   }
-  const Region& region = hold->region();
-  const ViewCell& cell = hold->cell();
+  const core::Region& region = hold->region();
+  const core::ViewCell& cell = hold->cell();
   return dev::ViewSource{.data = pin.data(),
                          .bytes = pin.size(),
                          .generation = &cell.generation,
@@ -27,4 +27,4 @@ Result<dev::ViewSource> view_source(const Pin& pin, std::size_t element_bytes, s
                          .coherent = region.sharing().coherent};
 }
 
-}  // namespace gpuio::core
+}  // namespace gpuio
