@@ -95,7 +95,7 @@ class Context {
   /// the copy engine for large pieces and one kernel for many small ones, through slabs if the host side is memory that
   /// the device can't reach.
   ///
-  /// Fails at once as the other one, with `out_of_range` (a layout reaches past its Slice, or its lengths overflow) and
+  /// Fails at once as read does, with `out_of_range` (a layout reaches past its Slice, or its lengths overflow) and
   /// `invalid_argument` (the layouts name different numbers of bytes, or a byte that is read is also written). Pieces
   /// of the destination that overlap leave either's bytes. What fails later is in Request::failures with an extent of
   /// the source, from the first byte that may be missing to the last (where host memory takes part that the device

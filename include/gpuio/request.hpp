@@ -86,7 +86,7 @@ struct Progress {
 /// A part of a Request that failed; its siblings are done.
 struct Failure {
   std::size_t transfer = 0;  ///< Position in the list that was submitted.
-  Extent extent;             ///< In the store.
+  Extent extent;             ///< In the store; of a copy, in its source.
   Status status;             ///< Why; names store, offset and path.
 };
 

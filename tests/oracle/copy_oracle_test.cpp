@@ -2,12 +2,10 @@
 // Random pairs of Layouts between any two of sixteen devices, some of which pose as accelerators, against a plain loop.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <list>
 #include <map>
-#include <numeric>
 #include <set>
 
 #include "assembly/kernels/host_kernels.h"
@@ -16,6 +14,7 @@
 #include "device/host/driver.h"
 #include "gpuio/gpuio.hpp"
 #include "sim/device.h"
+#include "support/drawn_layouts.h"
 
 namespace gpuio::tests {
 namespace {
@@ -23,112 +22,6 @@ namespace {
 constexpr std::uint64_t kMemoryBytes = (2U << 20U) + 333;
 constexpr std::uint64_t kCopyBytesMax = 1U << 20U;
 constexpr int kDevices = 16;
-
-void fill_random(base::Random& random, std::span<std::byte> memory) {
-  for (std::size_t at = 0; at < memory.size(); at += sizeof(std::uint64_t)) {
-    const std::uint64_t word = random.next();
-    std::memcpy(memory.data() + at, &word, std::min(sizeof word, memory.size() - at));
-  }
-}
-
-/// A Layout of exactly so many bytes and, for the oracle, the same as a list.
-struct Drawn {
-  Layout layout;
-  std::vector<Extent> extents;
-};
-
-/// Strided or rows where a piece divides `bytes`, which the caller sees to. `distinct`: no byte twice.
-class LayoutDraw {
- public:
-  LayoutDraw(base::Random& random, std::uint64_t bytes, std::uint64_t unit, bool distinct)
-      : random_(random), bytes_(bytes), unit_(unit), distinct_(distinct) {}
-
-  Drawn draw() {
-    switch (random_.uniform(5)) {
-      case 0:
-        return contiguous();
-      case 1:
-        return strided();
-      case 2:
-        return rows();
-      default:
-        return extents();
-    }
-  }
-
-  Extent draw_extent() { return {random_.uniform(room()), bytes_}; }
-
- private:
-  [[nodiscard]] std::uint64_t pieces() const { return bytes_ / unit_; }
-  [[nodiscard]] std::uint64_t room() const { return kMemoryBytes - bytes_; }
-
-  Drawn contiguous() {
-    const Extent extent = draw_extent();
-    return {Layout::contiguous(extent.offset, extent.length), {extent}};
-  }
-
-  Drawn strided() {
-    const std::uint64_t gap = random_.uniform(std::min<std::uint64_t>(room() / pieces(), 3 * unit_) + 1);
-    const std::uint64_t stride = unit_ + gap;
-    const std::uint64_t offset = random_.uniform(kMemoryBytes - ((pieces() - 1) * stride + unit_) + 1);
-    Drawn drawn{Layout::strided({offset, unit_, stride, pieces()}), {}};
-    for (std::uint64_t i = 0; i < pieces(); ++i) drawn.extents.push_back({offset + i * stride, unit_});
-    return drawn;
-  }
-
-  Drawn rows() {
-    const std::uint64_t offset = random_.uniform(unit_ + 1);
-    const std::uint64_t stride = unit_ + random_.uniform(std::min<std::uint64_t>(room() / (2 * pieces()), unit_) + 1);
-    const std::uint64_t table_rows = std::max(pieces(), (kMemoryBytes - offset - unit_) / stride);
-    std::vector<std::uint64_t> ids(table_rows);
-    std::iota(ids.begin(), ids.end(), std::uint64_t{0});
-    for (std::uint64_t i = 0; i < pieces(); ++i) std::swap(ids[i], ids[i + random_.uniform(table_rows - i)]);
-    ids.resize(pieces());
-    if (!distinct_ && ids.size() > 1) ids.back() = ids.front();
-    Drawn drawn;
-    for (const std::uint64_t id : ids) drawn.extents.push_back({offset + id * stride, unit_});
-    drawn.layout = Layout::rows({offset, unit_, stride == unit_ && random_.chance(0.5) ? 0 : stride, std::move(ids)});
-    return drawn;
-  }
-
-  Drawn extents() {
-    Drawn drawn;
-    std::uint64_t left = bytes_;
-    std::uint64_t at = random_.uniform(1000);
-    std::uint64_t slack = room() - at;
-    while (left > 0) {
-      const std::uint64_t length = std::min(left, random_.uniform(2 * unit_ + 2));
-      drawn.extents.push_back({at, length});
-      const std::uint64_t gap = random_.chance(0.3) ? 0 : std::min(slack, random_.uniform(unit_ + 2));
-      at += length + gap;
-      slack -= gap;
-      left -= length;
-    }
-    for (std::size_t i = drawn.extents.size(); i > 1; --i) {
-      if (random_.chance(0.5)) std::swap(drawn.extents[i - 1], drawn.extents[random_.uniform(i)]);
-    }
-    drawn.layout = Layout::extents(drawn.extents);
-    return drawn;
-  }
-
-  base::Random& random_;
-  std::uint64_t bytes_;
-  std::uint64_t unit_;
-  bool distinct_;
-};
-
-/// Which byte follows which: the slow and obvious meaning of a pair of Layouts.
-void copy_by_hand(std::byte* to, const std::vector<Extent>& to_extents, const std::byte* from,
-                  const std::vector<Extent>& from_extents) {
-  std::size_t at = 0;
-  std::uint64_t used = 0;
-  for (const Extent& extent : to_extents) {
-    for (std::uint64_t i = 0; i < extent.length; ++i) {
-      while (used == from_extents[at].length) ++at, used = 0;
-      to[extent.offset + i] = from[from_extents[at].offset + used++];
-    }
-  }
-}
 
 /// Host devices of which every other one poses as an accelerator.
 Context make_context(Drive drive) {
@@ -204,8 +97,8 @@ class CopyOracle : public testing::TestWithParam<Drive> {
     Buffer& from = draw_memory(random);
     Buffer& to = draw_memory(random);
     if (from.data() == to.data()) return;
-    const Side source = draw_side(random, from, LayoutDraw(random, bytes, unit, false));
-    const Side destination = draw_side(random, to, LayoutDraw(random, bytes, unit, true));
+    const Side source = draw_side(random, from, LayoutDraw(random, {kMemoryBytes, bytes, unit, false}));
+    const Side destination = draw_side(random, to, LayoutDraw(random, {kMemoryBytes, bytes, unit, true}));
     std::vector<std::byte> expected(to.data(), to.data() + kMemoryBytes);
     copy_by_hand(expected.data(), destination.drawn.extents, from.data(), source.drawn.extents);
     const Request request =
