@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `gpuio topology`: the machine's memory nodes, the devices near them and CXL, as text, JSON or a picture.
 
+#include <cerrno>
 #include <fstream>
 #include <memory>
 
