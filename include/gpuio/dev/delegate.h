@@ -76,6 +76,7 @@ GPUIO_ANYWHERE constexpr DelegateResult result(std::uint64_t tag) { return stati
 /// One queue of a ring.
 class DelegateQueue {
  public:
+  /// The `queue`-th of `ring`.
   GPUIO_ANYWHERE DelegateQueue(const DelegateRing& ring, std::uint32_t queue)
       : requests_(ring.shared + std::uint64_t{3} * queue * ring.slots),
         own_(ring.own + kOwnLineBytes + queue * own_bytes(ring.slots)),

@@ -199,6 +199,8 @@ class View {
 
 }  // namespace gpuio::dev
 
+/// \cond
 // So that a std::span can be made of what View::span returns.
 template <class T>
 inline constexpr bool std::ranges::enable_borrowed_range<gpuio::dev::Span<T>> = true;
+/// \endcond
