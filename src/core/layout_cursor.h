@@ -106,7 +106,10 @@ class LayoutCursor {
         skip_empty();
         return pass(beyond % piece);
       }
-      for (; bytes > left_; bytes -= left_, left_ = 0, skip_empty()) {
+      while (bytes > left_) {
+        bytes -= left_;
+        left_ = 0;
+        skip_empty();
       }
       pass(bytes);
     }

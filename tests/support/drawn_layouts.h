@@ -128,7 +128,10 @@ inline void copy_by_hand(std::byte* to, const std::vector<Extent>& to_extents, c
   std::uint64_t used = 0;
   for (const Extent& extent : to_extents) {
     for (std::uint64_t i = 0; i < extent.length; ++i) {
-      while (used == from_extents[at].length) ++at, used = 0;
+      while (used == from_extents[at].length) {
+        ++at;
+        used = 0;
+      }
       to[extent.offset + i] = from[from_extents[at].offset + used++];
     }
   }
