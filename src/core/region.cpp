@@ -14,6 +14,25 @@
 namespace gpuio::core {
 namespace {
 
+/// Memory that the device allocated.
+class DeviceBacking final : public RegionBacking {
+ public:
+  DeviceBacking(std::shared_ptr<spi::Device> device, RegionKind kind, std::byte* base, std::uint64_t size)
+      : device_(std::move(device)), kind_(kind), base_(base), size_(size) {}
+  DeviceBacking(const DeviceBacking&) = delete;
+  DeviceBacking& operator=(const DeviceBacking&) = delete;
+  ~DeviceBacking() override {
+    const Status freed = device_->free(kind_, base_, size_);
+    if (!freed.ok()) GPUIO_LOG(warn, "core", "freeing memory of " + device_->info().name + ": " + freed.to_string());
+  }
+
+ private:
+  const std::shared_ptr<spi::Device> device_;
+  const RegionKind kind_;
+  std::byte* const base_;
+  const std::uint64_t size_;
+};
+
 Status check_kind(const spi::Device& device, const AllocateOptions& options) {
   const auto refuse_without = [&](Ability ability) -> Status {
     const Capability can = device.capability(ability);
@@ -52,7 +71,9 @@ Result<Buffer> Region::allocate(std::shared_ptr<spi::Device> device, std::uint64
     return Status(Code::not_found, "no such NUMA node: numa_node=" + std::to_string(*options.numa_node));
   }
   GPUIO_ASSIGN(std::byte * base, device->allocate(options.kind, size_bytes, options.numa_node.value_or(-1)));
-  return Buffer(std::shared_ptr<Region>(new Region(std::move(device), options.kind, base, size_bytes, true)));
+  auto backing = std::make_unique<DeviceBacking>(device, options.kind, base, size_bytes);
+  return Buffer(
+      std::shared_ptr<Region>(new Region(std::move(device), options.kind, base, size_bytes, std::move(backing))));
 }
 
 Result<Buffer> Region::wrap(std::shared_ptr<spi::Device> device, void* address, std::uint64_t size_bytes,
@@ -64,7 +85,7 @@ Result<Buffer> Region::wrap(std::shared_ptr<spi::Device> device, void* address, 
         .with("size_bytes", size_bytes);
   }
   auto* const base = static_cast<std::byte*>(address);
-  return Buffer(std::shared_ptr<Region>(new Region(std::move(device), kind, base, size_bytes, false)));
+  return Buffer(std::shared_ptr<Region>(new Region(std::move(device), kind, base, size_bytes, nullptr)));
 }
 
 Result<Resolved> Region::resolve(const Slice& slice) {
@@ -80,19 +101,14 @@ Result<Resolved> Region::resolve(const Slice& slice) {
   return Resolved{std::move(region), address, slice.size_};
 }
 
-Region::Region(std::shared_ptr<spi::Device> device, RegionKind kind, std::byte* base, std::uint64_t size, bool owned)
+Region::Region(std::shared_ptr<spi::Device> device, RegionKind kind, std::byte* base, std::uint64_t size,
+               std::unique_ptr<RegionBacking> backing)
     : device_(std::move(device)),
       base_(base),
       size_(size),
       kind_(kind),
-      owned_(owned),
+      backing_(std::move(backing)),
       generation_(MemoryRegistry::process().next_generation()) {}
-
-Region::~Region() {
-  if (!owned_) return;
-  const Status freed = device_->free(kind_, base_, size_);
-  if (!freed.ok()) GPUIO_LOG(warn, "core", "freeing memory of " + device_->info().name + ": " + freed.to_string());
-}
 
 bool Region::memory_is_host() const noexcept { return kind_ != RegionKind::device || device_->memory_is_host(); }
 

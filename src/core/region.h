@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 
+#include "core/region_backing.h"
 #include "core/spi/device.h"
 #include "gpuio/device.hpp"
 #include "gpuio/memory.hpp"
@@ -27,7 +28,7 @@ struct Resolved {
 ///
 /// Two lives. The *handle's* ends when the Buffer is freed or destroyed: the generation is retired and every Slice is
 /// stale from then on. The *memory's* ends when the last shared_ptr goes (a Request that still moves bytes, a Pin), and
-/// is what returns it to the device. Holds the device, so it may outlive the Context.
+/// with it the backing, which gives back what was taken. Holds the device, so it may outlive the Context.
 ///
 /// Thread safety: all members, any thread.
 class Region : public std::enable_shared_from_this<Region> {
@@ -44,15 +45,13 @@ class Region : public std::enable_shared_from_this<Region> {
   /// one.
   static Result<Resolved> resolve(const Slice& slice);
 
-  /// Returns owned memory to the device; a failure has nobody to go to and is logged.
-  ~Region();
+  ~Region() = default;
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
 
   [[nodiscard]] std::byte* base() const noexcept { return base_; }
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   [[nodiscard]] RegionKind kind() const noexcept { return kind_; }
-  [[nodiscard]] bool owned() const noexcept { return owned_; }
   [[nodiscard]] spi::Device& device() const noexcept { return *device_; }
   [[nodiscard]] const std::shared_ptr<spi::Device>& device_pointer() const noexcept { return device_; }
 
@@ -78,14 +77,15 @@ class Region : public std::enable_shared_from_this<Region> {
 
  private:
   friend class RegionPin;
-  Region(std::shared_ptr<spi::Device> device, RegionKind kind, std::byte* base, std::uint64_t size, bool owned);
+  Region(std::shared_ptr<spi::Device> device, RegionKind kind, std::byte* base, std::uint64_t size,
+         std::unique_ptr<RegionBacking> backing);
   void unpin() noexcept;
 
   const std::shared_ptr<spi::Device> device_;
   std::byte* const base_;
   const std::uint64_t size_;
   const RegionKind kind_;
-  const bool owned_;
+  const std::unique_ptr<RegionBacking> backing_;  // Null: the caller's memory.
   std::atomic<std::uint64_t> generation_;  // Written under mutex_, so that pinning and freeing exclude each other.
   mutable std::mutex mutex_;
   std::uint32_t pins_ = 0;
