@@ -3,6 +3,8 @@
 
 namespace gpuio::core {
 
+class MappedMemory;
+
 /// What a Region's memory stands on. Ends when the last holder of the Region lets go, and gives back what was taken; a
 /// failure has nobody to go to then and is logged.
 class RegionBacking {
@@ -11,6 +13,9 @@ class RegionBacking {
   virtual ~RegionBacking() = default;
   RegionBacking(const RegionBacking&) = delete;
   RegionBacking& operator=(const RegionBacking&) = delete;
+
+  /// The mapping of a store that it is, or null.
+  [[nodiscard]] virtual MappedMemory* mapped() noexcept { return nullptr; }
 };
 
 }  // namespace gpuio::core
