@@ -32,9 +32,8 @@ std::uint64_t system_page_bytes() {
   return bytes;
 }
 
-/// Of the pages that a mapping of `file` consists of.
-std::uint64_t page_bytes_of(const MappedFile& file) {
-  if (file.page_bytes != 0) return std::max(file.page_bytes, system_page_bytes());
+/// Of the pages in which the kernel maps `file`, dax devices aside, which tell nothing.
+std::uint64_t kernel_page_bytes(const MappedFile& file) {
   struct statfs system{};
   const bool huge = ::fstatfs(file.descriptor.get(), &system) == 0 && system.f_type == HUGETLBFS_MAGIC;
   return huge ? static_cast<std::uint64_t>(system.f_bsize) : system_page_bytes();
@@ -59,7 +58,8 @@ int system_advice(MemoryAdvice advice) {
 }  // namespace
 
 Result<std::unique_ptr<DescriptorMapping>> DescriptorMapping::create(MappedFile file, const spi::MapRange& range) {
-  const std::uint64_t page_bytes = page_bytes_of(file);
+  const std::uint64_t kernel_page = file.fixed_bytes != 0 ? file.page_bytes : kernel_page_bytes(file);
+  const std::uint64_t page_bytes = std::max({file.page_bytes, kernel_page, system_page_bytes()});
   std::unique_ptr<DescriptorMapping> mapping(new DescriptorMapping(std::move(file), range, page_bytes));
   GPUIO_ASSIGN(const std::uint64_t file_bytes, mapping->file_bytes());
   const std::uint64_t offset = mapping->file_offset_ + mapping->skew_;
@@ -67,8 +67,9 @@ Result<std::unique_ptr<DescriptorMapping>> DescriptorMapping::create(MappedFile 
   GPUIO_TRY(mapping->check_range(file_bytes).with("store", mapping->file_.name));
   GPUIO_TRY(mapping->reserve().with("store", mapping->file_.name));
   GPUIO_TRY(mapping->map_pages(0, base::align_up(mapping->skew_ + mapping->size_, page_bytes)));
-  GPUIO_ASSIGN(mapping->guard_, SigbusGuard::protect(mapping->reservation_, mapping->mapped_, page_bytes,
-                                                     range.access == MapAccess::read_write));
+  GPUIO_ASSIGN(mapping->guard_,
+               SigbusGuard::protect(mapping->reservation_, mapping->mapped_, std::max(kernel_page, system_page_bytes()),
+                                    range.access == MapAccess::read_write));
   mapping->needed_ = mapping->size();
   return mapping;
 }
@@ -244,7 +245,7 @@ Status DescriptorMapping::prefault(std::uint64_t offset, std::uint64_t length) c
   do {
     result = ::madvise(reservation_ + begin, end - begin, how);
   } while (result != 0 && errno == EINTR);
-  if (result == 0) return {};
+  if (result == 0) return check();  // zeros that stand in for lost bytes are there, too
   const int error = errno;
   if (error == EINVAL || error == ENOSYS) {  // A kernel before 5.14; a load of each page does it, guarded.
     for (std::uint64_t at = begin; at < end; at += page_bytes_) {
@@ -284,12 +285,6 @@ Status DescriptorMapping::check() const {
       .with("store", file_.name)
       .with_scope(Scope::store)
       .with_data_loss(true);
-}
-
-Status DescriptorMapping::restore() {
-  if (!guard_.was_hit()) return {};
-  guard_.forget_hits();
-  return map_pages(0, mapped_);
 }
 
 Result<spi::SharedMemoryFile> DescriptorMapping::share(std::uint64_t offset, MapAccess access) const {

@@ -46,9 +46,8 @@ class DescriptorMapping final : public spi::Mapping {
 
   /// True if zeros took the place of bytes that were lost.
   [[nodiscard]] bool was_hit() const noexcept { return guard_.was_hit(); }
-  /// Maps anew what was so replaced, of a mapping of which nothing was unmapped.
-  [[nodiscard]] Status restore();
-  [[nodiscard]] int descriptor() const noexcept { return file_.descriptor.get(); }
+  /// How long the store is now. Costs a system call.
+  [[nodiscard]] Result<std::uint64_t> file_bytes() const;
 
  private:
   DescriptorMapping(MappedFile file, const spi::MapRange& range, std::uint64_t page_bytes);
@@ -56,7 +55,7 @@ class DescriptorMapping final : public spi::Mapping {
   [[nodiscard]] Status reserve();
   /// Puts the file's pages of [begin, end), counted from the reservation, at their addresses.
   [[nodiscard]] Status map_pages(std::uint64_t begin, std::uint64_t end);
-  [[nodiscard]] Result<std::uint64_t> file_bytes() const;
+
   [[nodiscard]] Status lengthen(std::uint64_t file_bytes);
 
   MappedFile file_;

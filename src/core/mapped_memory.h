@@ -26,6 +26,7 @@ class MappedMemory final : public RegionBacking {
                                                       std::shared_ptr<spi::Device> device, const MapOptions& options);
 
   [[nodiscard]] MappedMemory* mapped() noexcept override { return this; }
+  [[nodiscard]] Status check() const override { return mapping_->check(); }
   [[nodiscard]] std::byte* base() const noexcept { return mapping_->base(); }
   [[nodiscard]] std::uint64_t size() const noexcept { return mapping_->size(); }
   [[nodiscard]] bool writable() const noexcept { return mapping_->access() == MapAccess::read_write; }

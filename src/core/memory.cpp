@@ -39,8 +39,8 @@ Slice::Slice(std::weak_ptr<core::Region> region, std::uint64_t offset, std::uint
     : region_(std::move(region)), offset_(offset), size_(size), generation_(generation) {}
 
 std::byte* Slice::data() const noexcept {
-  const std::shared_ptr<core::Region> region = region_.lock();
-  return region != nullptr && region->generation() == generation_ ? region->base() + offset_ : nullptr;
+  const Result<core::Resolved> resolved = core::Region::resolve(*this);
+  return resolved ? resolved->address : nullptr;
 }
 
 Capability Slice::can(Ability ability) const {

@@ -64,6 +64,14 @@ Capability yes_if(bool available, std::string_view reason_if_not) {
   return {available, available ? std::string() : std::string(reason_if_not)};
 }
 
+Status check_part(std::uint64_t offset, std::uint64_t length, std::uint64_t size) {
+  if (offset <= size && length <= size - offset && length != 0) return {};
+  return Status(Code::out_of_range, "the part lies outside the Buffer, or is empty")
+      .with("offset", offset)
+      .with("length", length)
+      .with("size", size);
+}
+
 Status not_mapped() { return Status(Code::unsupported, "only a mapped Store can do that (Context::map)"); }
 
 }  // namespace
@@ -245,6 +253,7 @@ Status Region::unmap(std::uint64_t offset, std::uint64_t length) {
   MappedMemory* const mapping = mapped();
   if (mapping == nullptr) return not_mapped();
   const std::lock_guard lock(mutex_);
+  GPUIO_TRY(check_part(offset, length, size()));
   GPUIO_TRY(check_unused());
   return mapping->unmap(offset, length);
 }
@@ -252,14 +261,8 @@ Status Region::unmap(std::uint64_t offset, std::uint64_t length) {
 Result<std::unique_ptr<RegionPin>> Region::hold_part(std::uint64_t offset, std::uint64_t length) {
   const MappedMemory* const mapping = mapped();
   if (mapping == nullptr) return not_mapped();
-  const std::uint64_t bytes = size();
-  if (offset > bytes || length > bytes - offset || length == 0) {
-    return Status(Code::out_of_range, "the part lies outside the Buffer")
-        .with("offset", offset)
-        .with("length", length)
-        .with("size", bytes);
-  }
   const std::lock_guard lock(mutex_);
+  GPUIO_TRY(check_part(offset, length, size()));
   GPUIO_TRY(mapping->check_range(offset, length));
   ++pins_;
   return std::make_unique<RegionPin>(shared_from_this());
@@ -275,10 +278,7 @@ Status Region::advise(std::uint64_t offset, std::uint64_t length, MemoryAdvice a
   return mapped()->mapping().advise(offset, length, advice);
 }
 
-Status Region::check() const {
-  const MappedMemory* const mapping = mapped();
-  return mapping != nullptr ? mapping->mapping().check() : Status();
-}
+Status Region::check() const { return backing_ != nullptr ? backing_->check() : Status(); }
 
 std::string Region::explain() const {
   const MappedMemory* const mapping = mapped();

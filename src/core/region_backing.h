@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "gpuio/status.hpp"
+
 namespace gpuio::core {
 
 class MappedMemory;
@@ -13,6 +15,9 @@ class RegionBacking {
   virtual ~RegionBacking() = default;
   RegionBacking(const RegionBacking&) = delete;
   RegionBacking& operator=(const RegionBacking&) = delete;
+
+  /// Whether the bytes are what they seem (Buffer::check). Any thread.
+  [[nodiscard]] virtual Status check() const { return {}; }
 
   /// The mapping of a store that it is, or null.
   [[nodiscard]] virtual MappedMemory* mapped() noexcept { return nullptr; }

@@ -127,7 +127,7 @@ void RequestState::check_memory() {
   for (std::size_t i = 0; i < transfer_count; ++i) {
     const ResolvedTransfer& resolved = transfer(i);
     for (const Region* const region : {resolved.region.get(), resolved.source.get()}) {
-      if (region == nullptr || region->mapped() == nullptr) continue;
+      if (region == nullptr) continue;
       if (Status status = region->check(); !status.ok()) fail_transfer(i, std::move(status));
     }
   }

@@ -115,7 +115,7 @@ class RequestState {
   /// As add_failure for all of a transfer.
   void fail_transfer(std::size_t transfer_index, const Status& status);
 
-  /// Transfers whose memory is a mapped store that lost bytes meanwhile fail: what was read there were zeros.
+  /// Transfers fail whose memory lost its bytes meanwhile, as a mapped store's that was cut: what was there were zeros.
   void check_memory();
 
   /// Sets the outcome and tells everybody: waiters, descriptor, callbacks. Once.

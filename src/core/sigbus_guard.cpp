@@ -170,6 +170,4 @@ void SigbusGuard::resize(std::size_t bytes) noexcept {
 
 bool SigbusGuard::was_hit() const noexcept { return slot_ != nullptr && slot_->hit.load(std::memory_order_acquire); }
 
-void SigbusGuard::forget_hits() noexcept { slot_->hit.store(false, std::memory_order_release); }
-
 }  // namespace gpuio::core

@@ -35,10 +35,8 @@ class SigbusGuard {
   /// The guarded range is `bytes` long from now on.
   void resize(std::size_t bytes) noexcept;
 
-  /// True once a page was replaced since it was last forgotten.
+  /// True once a page was replaced, for good: who wants the bytes of a store that has them again maps it anew.
   [[nodiscard]] bool was_hit() const noexcept;
-  /// What was replaced has been mapped anew.
-  void forget_hits() noexcept;
 
   struct Slot;  ///< What the handler sees of a guard.
 
