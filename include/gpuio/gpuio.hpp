@@ -14,6 +14,7 @@
 #include "gpuio/result.hpp"
 #include "gpuio/safetensors.hpp"
 #include "gpuio/settings.hpp"
+#include "gpuio/share.hpp"
 #include "gpuio/statistics.hpp"
 #include "gpuio/status.hpp"
 #include "gpuio/store.hpp"
