@@ -8,6 +8,7 @@
 #include "device/host/driver.h"
 #include "engine/local/local_engine.h"
 #include "engine/local/system_engine.h"
+#include "engine/mem/mem_engine.h"
 #include "sim/engine.h"
 
 namespace gpuio::assembly {
@@ -38,6 +39,7 @@ core::Parts parts() {
   parts.engines.push_back([](const spi::EngineHost& host) -> std::unique_ptr<spi::Engine> {
     return local::make_engine(host, local::system_options());
   });
+  parts.engines.push_back([](const spi::EngineHost& host) { return mem::make_engine(host); });
   parts.engines.push_back([](const spi::EngineHost& host) { return sim::make_engine(host, simulated_local_engine); });
   return parts;
 }

@@ -21,7 +21,7 @@ Capability check_words(const Resolved& memory, unsigned bits) {
 
 /// Whether all in the scope reach the memory, and see it alike.
 Capability check_scope(const Region& region, dev::Scope scope) {
-  const Sharing& sharing = region.sharing();
+  const Sharing sharing = region.sharing();
   if (scope == dev::Scope::host && sharing.reach == Reach::process) {
     return {false, "no other process reaches this memory; if one does, say so to Device::wrap (WrapOptions::sharing)"};
   }

@@ -57,6 +57,8 @@ Result<Request> Context::fill(const Slice& destination, std::span<const std::byt
   return state_->start(state_->prepare_fill(destination, pattern, options));
 }
 
+Result<Buffer> Context::map(const Store& store, const MapOptions& options) const { return state_->map(store, options); }
+
 Batch Context::batch() const { return Batch(state_); }
 bool Context::poll() const { return state_->executor().turn(); }
 int Context::wake_fd() const noexcept { return state_->executor().wake_fd(); }

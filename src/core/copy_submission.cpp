@@ -24,8 +24,7 @@ struct Side {
 
   [[nodiscard]] std::uint64_t pieces() const noexcept { return layout.is_whole() ? 1 : layout.count(); }
   [[nodiscard]] bool is_plain() const noexcept {
-    return memory.host_reachable &&
-           (memory.device->device().memory_is_host() || memory.region->kind() == RegionKind::user);
+    return memory.host_reachable && (memory.device->device().memory_is_host() || !memory.region->copy_engine_reaches());
   }
 };
 
@@ -102,6 +101,7 @@ Result<Request> ContextState::prepare_copy(const CopySides& sides, const Transfe
   Side to{{}, sides.destination_layout};
   GPUIO_TRY(resolve_memory(sides.source, "source", from.memory));
   GPUIO_TRY(resolve_memory(sides.destination, "destination", to.memory));
+  GPUIO_TRY(to.memory.region->check_writable().with("argument", "destination"));
   GPUIO_TRY(check_layout(sides.source, "source", from));
   GPUIO_TRY(check_layout(sides.destination, "destination", to));
   if (from.bytes != to.bytes) {

@@ -44,6 +44,7 @@ Status ContextState::resolve(Operation operation, const Transfer& transfer, std:
   constexpr std::string_view kDestination = "destination";
   constexpr std::string_view kSource = "source";
   GPUIO_TRY(resolve_memory(transfer.memory, operation == Operation::read ? kDestination : kSource, resolved));
+  if (operation == Operation::read) GPUIO_TRY(resolved.region->check_writable().with("argument", kDestination));
   resolved.store = transfer.store.state();
   resolved.cxl = resolved.cxl || resolved.store->store().tier() == "cxl";
   resolved.extents = transfer.extents;
@@ -189,6 +190,8 @@ bool ContextState::run_inline(RequestState& request) {
   request.submitted_ns = begin;
   request.scheduler = scheduler_.get();
   request.mark_started();
+  // Bytes that went where a mapped store has none any more are the queue's to report.
+  if (!transfer.region->check().ok()) return false;
   const std::uint64_t end = executor_->clock().now_ns();
   request.account({spi::Way::cached, Carriage::inline_read}, way_name,
                   "small and in memory: a hand-over would cost more", request.total_bytes);

@@ -11,6 +11,7 @@
 
 #include "core/host_pages.h"
 #include "core/spi/device.h"
+#include "core/spi/memory_exporter.h"
 #include "device/cuda/registrations.h"
 #include "device/cuda/table.h"
 
@@ -20,7 +21,7 @@ namespace gpuio::cuda {
 [[nodiscard]] Status status_of(const gpuio_cuda_table& table, int code, std::string_view doing);
 
 /// One GPU, through the table. Handles are CUDA's own.
-class Device final : public spi::Device {
+class Device final : public spi::Device, public spi::MemoryExporter {
  public:
   /// `chunk_bytes`: see Registrations.
   static Result<std::unique_ptr<Device>> open(const gpuio_cuda_table& table, int ordinal, std::string name,
@@ -68,6 +69,10 @@ class Device final : public spi::Device {
 
   Result<int> export_dmabuf(std::byte* base, std::size_t bytes) override;
 
+  Result<spi::MemoryHandle> export_memory(std::byte* base, std::size_t bytes) override;
+  Result<std::byte*> import_memory(const spi::MemoryHandle& handle, std::size_t bytes) override;
+  Status release_imported(std::byte* base, std::size_t bytes) override;
+
  private:
   Device(const gpuio_cuda_table& table, gpuio_cuda_device* device, std::size_t chunk_bytes)
       : table_(table), device_(device), registrations_(table, device, chunk_bytes) {}
@@ -87,6 +92,7 @@ class Device final : public spi::Device {
   std::mutex mutex_;
   std::map<std::byte*, core::HostPages> pinned_;
   std::uint64_t mapped_bytes_ = 0;
+  std::multimap<std::byte*, void*> imported_;  ///< Where imported memory starts, and the allocation that it lies in.
 };
 
 }  // namespace gpuio::cuda

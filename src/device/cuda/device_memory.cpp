@@ -22,9 +22,10 @@ Result<std::byte*> Device::allocate(RegionKind kind, std::size_t bytes, const Pl
     case RegionKind::mapped:
       return allocate_mapped(bytes, placement);
     case RegionKind::user:
+    case RegionKind::shared:
       break;
   }
-  return Status(Code::invalid_argument, "user memory is lent, not allocated");
+  return Status(Code::invalid_argument, "user and shared memory is not allocated");
 }
 
 Result<std::byte*> Device::allocate_device(std::size_t bytes) {

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
+
+#include "core/spi/memory_exporter.h"
 
 // The loader and the adapter against fakes of the shared object (fake_table.cpp); no GPU is needed.
 namespace gpuio::cuda {
@@ -76,6 +79,32 @@ TEST(CudaDevice, MappedMemoryStaysWithinTheCardsFreeMemory) {
   EXPECT_NE(second.to_string().find("pinned"), std::string::npos) << "says what to use instead";
   EXPECT_TRUE(device->free(RegionKind::mapped, memory, 400).ok());
   EXPECT_TRUE(device->allocate(RegionKind::mapped, 200, {}).has_value());
+}
+
+TEST(CudaDevice, HandlesNameThePartThatWasExportedWhereverItsAllocationStarts) {
+  Driver driver(fake("none"));
+  const auto opened = driver.open(0).value();
+  auto* const device = dynamic_cast<spi::MemoryExporter*>(opened.get());
+  ASSERT_NE(device, nullptr);
+  std::array<std::byte, 128> memory{};
+  std::byte* const part = memory.data() + 64;
+  const spi::MemoryHandle handle = device->export_memory(part, 32).value();
+  EXPECT_EQ(device->import_memory(handle, 33).error().code(), Code::corrupt) << "not what was exported";
+  std::byte* const imported = device->import_memory(handle, 32).value();
+  EXPECT_EQ(imported, part);
+  EXPECT_EQ(device->import_memory(handle, 32).value(), part) << "twice is twice";
+  EXPECT_TRUE(device->release_imported(imported, 32).ok());
+  EXPECT_TRUE(device->release_imported(imported, 32).ok());
+  EXPECT_EQ(device->release_imported(imported, 32).code(), Code::invalid_argument);
+}
+
+TEST(CudaDevice, HandleThatTheDriverRefusesIsAnErrorWithItsCode) {
+  Driver driver(fake("none"));
+  const auto opened = driver.open(0).value();
+  auto* const device = dynamic_cast<spi::MemoryExporter*>(opened.get());
+  const Status refused = device->import_memory(spi::MemoryHandle{}, 0).error();
+  EXPECT_EQ(refused.code(), Code::device_error);
+  EXPECT_EQ(refused.native(), 9999);
 }
 
 TEST(CudaDevice, AbilitiesThatTheDriverLacksHaveTheirReasons) {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+
 #include "core/spi/kernels.h"
 #include "device/cuda/table.h"
 
@@ -32,6 +34,24 @@ int allocate_mapped(gpuio_cuda_device*, size_t, int, void** memory) {
   return 0;
 }
 int free_memory(gpuio_cuda_device*, void*) { return 0; }
+
+// Of a fake in the same process: a handle is an address of `exported`, which starts 16 bytes before what is asked.
+constexpr uint64_t kOffset = 16;
+int exported_open = 0;
+int export_handle(gpuio_cuda_device*, void* memory, void* handle, uint64_t* offset) {
+  const void* const base = static_cast<char*>(memory) - kOffset;
+  std::memcpy(handle, &base, sizeof base);
+  *offset = kOffset;
+  return 0;
+}
+int import_handle(gpuio_cuda_device*, const void* handle, void** base) {
+  std::memcpy(base, handle, sizeof *base);
+  if (*base == nullptr) return kStrange;
+  ++exported_open;
+  return 0;
+}
+int close_imported(gpuio_cuda_device*, void* base) { return base != nullptr && exported_open-- > 0 ? 0 : kStrange; }
+
 int create_stream(gpuio_cuda_device*, void**) { return kStrange; }
 
 gpuio_cuda_table make_table() {
@@ -57,6 +77,9 @@ gpuio_cuda_table make_table() {
   table.allocate = allocate;
   table.allocate_mapped = allocate_mapped;
   table.free = free_memory;
+  table.export_handle = export_handle;
+  table.import_handle = import_handle;
+  table.close_imported = close_imported;
   table.create_stream = create_stream;
   return table;
 }

@@ -22,6 +22,7 @@ struct gpuio_cuda_device {
   decltype(&cuStreamWriteValue32) write_value = nullptr;
   decltype(&cuMemGetHandleForAddressRange) handle_for_range = nullptr;
   decltype(&cuDeviceGetAttribute) attribute = nullptr;
+  decltype(&cuMemGetAddressRange) address_range = nullptr;
 };
 
 namespace gpuio::cuda {
@@ -75,6 +76,7 @@ inline cudaEvent_t event_of(void* handle) { return static_cast<cudaEvent_t>(hand
 /// Each file of the shared object fills in its part of the table.
 void add_device_functions(gpuio_cuda_table& table);
 void add_memory_functions(gpuio_cuda_table& table);
+void add_share_functions(gpuio_cuda_table& table);
 void add_stream_functions(gpuio_cuda_table& table);
 
 }  // namespace gpuio::cuda

@@ -14,6 +14,7 @@ gpuio_cuda_failure failure(int code) {
     case cudaErrorInvalidValue:
     case cudaErrorInvalidDevice:
     case cudaErrorInvalidResourceHandle:
+    case cudaErrorDeviceUninitialized:
     case cudaErrorIllegalState:
     case cudaErrorCapturedEvent:
     case cudaErrorStreamCaptureUnsupported:
@@ -91,6 +92,7 @@ int open(int ordinal, gpuio_cuda_device** device) {
   find_driver_function("cuStreamWriteValue32", kFunctionsOf, opened->write_value);
   find_driver_function("cuMemGetHandleForAddressRange", kFunctionsOf, opened->handle_for_range);
   find_driver_function("cuDeviceGetAttribute", kFunctionsOf, opened->attribute);
+  find_driver_function("cuMemGetAddressRange", kFunctionsOf, opened->address_range);
   const int loaded = call([&] {
     const cudaError_t counted =
         cudaDeviceGetAttribute(&opened->multiprocessors, cudaDevAttrMultiProcessorCount, ordinal);
@@ -165,6 +167,7 @@ gpuio_cuda_table make_table() {
   table.layout_hash = spi::kLayoutHash;
   add_device_functions(table);
   add_memory_functions(table);
+  add_share_functions(table);
   add_stream_functions(table);
   return table;
 }

@@ -69,6 +69,12 @@ struct gpuio_cuda_table {
   int (*unregister_host)(struct gpuio_cuda_device* device, void* base);
   int (*export_dmabuf)(struct gpuio_cuda_device* device, void* base, size_t bytes, int* fd);
 
+  /* Memory of `allocate` for other processes: `handle` is of CUDA's own 64 bytes and names the whole allocation,
+     `offset` says where in it `memory` lies. A process can't import what it exported itself. */
+  int (*export_handle)(struct gpuio_cuda_device* device, void* memory, void* handle, uint64_t* offset);
+  int (*import_handle)(struct gpuio_cuda_device* device, const void* handle, void** base);
+  int (*close_imported)(struct gpuio_cuda_device* device, void* base);
+
   int (*create_stream)(struct gpuio_cuda_device* device, void** stream);
   /* Of the highest priority: such streams have hardware queues of their own. */
   int (*create_urgent_stream)(struct gpuio_cuda_device* device, void** stream);

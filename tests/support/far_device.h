@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/spi/forwarding_device.h"
+
+namespace gpuio::tests {
+
+/// What a test knows of, and does to, a FarDevice.
+struct FarRules {
+  std::atomic<bool> registers{true};  ///< Off: host memory that others allocated can't be registered.
+  std::atomic<std::size_t> registered_bytes{0};
+};
+
+/// The host device posing as an accelerator, "far:0": its own memory is for copies and kernels alone, and it reaches
+/// host memory of others only once that is registered.
+class FarDevice final : public spi::ForwardingDevice {
+ public:
+  FarDevice(std::unique_ptr<spi::Device> inner, std::shared_ptr<FarRules> rules)
+      : ForwardingDevice(std::move(inner)), rules_(std::move(rules)), info_(inner_->info()) {
+    info_.name = "far:0";
+  }
+
+  const DeviceInfo& info() const noexcept override { return info_; }
+  bool memory_is_host() const noexcept override { return false; }
+
+  Status register_memory(std::byte* base, std::size_t bytes, spi::RegisterMode mode) override {
+    if (!rules_->registers) return Status(Code::unsupported, "this accelerator registers nothing");
+    Status registered = inner_->register_memory(base, bytes, mode);
+    if (registered.ok()) rules_->registered_bytes += bytes;
+    return registered;
+  }
+  Status unregister_memory(std::byte* base, std::size_t bytes) override {
+    rules_->registered_bytes -= bytes;
+    return inner_->unregister_memory(base, bytes);
+  }
+
+ private:
+  const std::shared_ptr<FarRules> rules_;
+  DeviceInfo info_;
+};
+
+/// Opens the first device of another driver as "far:0".
+class FarDriver final : public spi::DeviceDriver {
+ public:
+  FarDriver(std::unique_ptr<spi::DeviceDriver> inner, std::shared_ptr<FarRules> rules)
+      : inner_(std::move(inner)), rules_(std::move(rules)) {}
+
+  [[nodiscard]] std::string_view family() const noexcept override { return "far"; }
+  [[nodiscard]] Result<int> count() override { return 1; }
+  [[nodiscard]] std::string name(int) const override { return "far:0"; }
+  [[nodiscard]] Result<std::unique_ptr<spi::Device>> open(int) override {
+    Result<std::unique_ptr<spi::Device>> opened = inner_->open(0);
+    if (!opened) return std::move(opened).error();
+    return std::unique_ptr<spi::Device>(std::make_unique<FarDevice>(*std::move(opened), rules_));
+  }
+
+ private:
+  const std::unique_ptr<spi::DeviceDriver> inner_;
+  const std::shared_ptr<FarRules> rules_;
+};
+
+}  // namespace gpuio::tests
