@@ -168,7 +168,9 @@ void DeviceWords::expect_sums(bool delegated, std::size_t words, std::size_t cou
   run(list);
   EXPECT_EQ(fetch<std::uint64_t>(sums, words), model);
   EXPECT_EQ(*status, 0U);
-  if (delegated) EXPECT_EQ(owner->served(), count);
+  if (delegated) {
+    EXPECT_EQ(owner->served(), count);
+  }
 }
 
 TEST_F(DeviceWords, WordsThatManyOperationsMeetAtLoseNone) {
