@@ -141,7 +141,9 @@ TEST_F(WordsOnGpu, TheDeviceSaysWhetherItsAtomicsReachTheHost) {
   EXPECT_TRUE(slice.atomics(Processor::device, dev::Scope::device, 64));
   const Capability system = slice.atomics(Processor::device, dev::Scope::process, 64);
   EXPECT_EQ(system.available, device_->capability(Ability::host_native_atomics).available);
-  if (!system) EXPECT_NE(system.reason.find("DelegatedAtomics"), std::string::npos);
+  if (!system) {
+    EXPECT_NE(system.reason.find("DelegatedAtomics"), std::string::npos);
+  }
 }
 
 }  // namespace
