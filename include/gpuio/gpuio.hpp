@@ -5,6 +5,7 @@
 /// Everything: an accelerator reads and writes every tier through a Context. Start with context.hpp.
 
 #include "gpuio/context.hpp"
+#include "gpuio/cost_model.hpp"
 #include "gpuio/device.hpp"
 #include "gpuio/launch.hpp"
 #include "gpuio/layout.hpp"

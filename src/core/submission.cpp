@@ -226,7 +226,7 @@ Result<Request> ContextState::start(Result<Request> prepared) {
 bool ContextState::run_inline(RequestState& request) {
   const ResolvedTransfer& transfer = request.first_transfer;
   const bool small = request.operation == Operation::read && request.transfer_count == 1 &&
-                     request.total_bytes <= values_.scheduler_inline_bytes_max && transfer.host_reachable;
+                     request.total_bytes <= inline_bytes_max_ && transfer.host_reachable;
   if (!small || request.stream != nullptr || request.cache == CacheUse::direct || !scheduler_->queue_empty()) {
     return false;
   }
@@ -242,8 +242,7 @@ bool ContextState::run_inline(RequestState& request) {
   request.scheduler = scheduler_.get();
   request.mark_started();
   const std::uint64_t end = executor_->clock().now_ns();
-  request.account({spi::Way::cached, Carriage::inline_read}, "page cache",
-                  "small and in memory: a hand-over would cost more", request.total_bytes);
+  request.account({spi::Way::cached, Carriage::inline_read}, "page cache", inline_reason_, request.total_bytes);
   counters_.record(CountedOperation::read, transfer.store->tier_id(), transfer.device->statistics_id(),
                    request.total_bytes, end - begin, false);
   request.mark_quiet();
