@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <numa.h>
+#include <numaif.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -193,6 +194,12 @@ std::vector<UsableNode> usable_nodes() {
   // A sandbox that forbids asking has at least the memory that this runs in.
   if (nodes.empty()) nodes.push_back({0, usable_cores(), free_pages_bytes()});
   return nodes;
+}
+
+int node_holding(const std::byte* address) noexcept {
+  int node = -1;
+  const long done = ::get_mempolicy(&node, nullptr, 0, const_cast<std::byte*>(address), MPOL_F_NODE | MPOL_F_ADDR);
+  return done == 0 ? node : -1;
 }
 
 }  // namespace gpuio::core

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -29,5 +30,8 @@ struct UsableNode {
 
 /// By id; at least one.
 [[nodiscard]] std::vector<UsableNode> usable_nodes();
+
+/// The node that holds the page of `address`; -1 if nobody can tell.
+[[nodiscard]] int node_holding(const std::byte* address) noexcept;
 
 }  // namespace gpuio::core

@@ -13,7 +13,6 @@
 #include "base/align.h"
 #include "base/random.h"
 #include "base/units.h"
-#include "core/numa.h"
 #include "core/rows.kernel.h"
 #include "core/thread.h"
 
@@ -90,7 +89,7 @@ Result<std::unique_ptr<MemoryProbe>> MemoryProbe::start(const Session& session, 
         .with("node", static_cast<std::uint64_t>(node.node));
   }
   GPUIO_ASSIGN(HostPages pages, HostPages::map(bytes, node.node));
-  if (const int found = numa::node_of(pages.base()); found >= 0 && found != node.node) {
+  if (const int found = node_holding(pages.base()); found >= 0 && found != node.node) {
     return Status(Code::out_of_memory, "the kernel gave memory of another node")
         .with("node", static_cast<std::uint64_t>(node.node));
   }
