@@ -28,7 +28,7 @@ TEST(App, EveryCommandTakesJsonButThoseThatPrintScripts) {
 TEST(App, EveryCommandTeachesByExample) {
   Command command;
   const auto app = make_app(command);
-  for (const char* name : {"load", "copy", "doctor", "stat", "completion"}) {
+  for (const char* name : {"load", "copy", "doctor", "calibrate", "stat", "completion"}) {
     const std::string help = app->get_subcommand(name)->help();
     EXPECT_NE(help.find(std::string("gpuio ") + name), std::string::npos) << help;
   }

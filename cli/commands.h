@@ -11,6 +11,7 @@ namespace gpuio::cli {
 void add_load(CLI::App& root, Command& chosen);
 void add_copy(CLI::App& root, Command& chosen);
 void add_doctor(CLI::App& root, Command& chosen);
+void add_calibrate(CLI::App& root, Command& chosen);
 void add_stat(CLI::App& root, Command& chosen);
 void add_config(CLI::App& root, Command& chosen);
 void add_completion(CLI::App& root, Command& chosen);

@@ -57,7 +57,9 @@ std::string render_bar(const BarView& view) {
   const std::string time = view.finished ? format_seconds(view.elapsed_seconds) : left + " left";
 
   // Fields in the order in which they are given up when the line is too narrow, the last first.
-  const std::vector<std::string> fields{percent, format_rate(view.bytes_per_second), time, size};
+  const std::vector<std::string> fields = view.unit == BarUnit::bytes
+                                              ? std::vector{percent, format_rate(view.bytes_per_second), time, size}
+                                              : std::vector{percent, time};
   const std::size_t width = std::max(view.width, 2U) - 1;
   constexpr std::size_t kBarCellsMin = 10;
   constexpr std::size_t kBarCellsMax = 40;
@@ -72,11 +74,13 @@ std::string render_bar(const BarView& view) {
   return percent.substr(0, width);
 }
 
-ProgressBar::ProgressBar(const Terminal& terminal, bool wanted, std::string label, std::uint64_t total_bytes)
+ProgressBar::ProgressBar(const Terminal& terminal, bool wanted, std::string label, std::uint64_t total_bytes,
+                         BarUnit unit)
     : terminal_(terminal),
       shown_(wanted && terminal.interactive()),
       label_(std::move(label)),
-      total_bytes_(total_bytes) {
+      total_bytes_(total_bytes),
+      unit_(unit) {
   update(0);
 }
 
@@ -88,6 +92,11 @@ void ProgressBar::update(std::uint64_t done_bytes) {
   done_bytes_ = done_bytes;
   meter_.add(seconds_since(start_), done_bytes);
   draw(false);
+}
+
+void ProgressBar::update(std::string label, std::uint64_t done_bytes) {
+  label_ = std::move(label);
+  update(done_bytes);
 }
 
 void ProgressBar::finish() {
@@ -106,7 +115,8 @@ void ProgressBar::draw(bool finished) {
                                        .elapsed_seconds = elapsed,
                                        .finished = finished,
                                        .unicode = terminal_.unicode(),
-                                       .width = terminal_.width()});
+                                       .width = terminal_.width(),
+                                       .unit = unit_});
   terminal_.write(
       fmt::format("\r{}\x1b[K{}", terminal_.paint(line, finished ? Style::plain : Style::cyan), finished ? "\n" : ""));
 }

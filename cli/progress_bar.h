@@ -26,6 +26,12 @@ class RateMeter {
   std::deque<Sample> samples_;
 };
 
+/// What a bar counts.
+enum class BarUnit {
+  bytes,
+  shares,  ///< Of work that is not bytes: the bar says neither size nor rate.
+};
+
 /// One state of a bar.
 struct BarView {
   std::string_view label;
@@ -36,6 +42,7 @@ struct BarView {
   bool finished = false;  ///< Shows the time it took instead of the time left.
   bool unicode = false;
   unsigned width = 80;
+  BarUnit unit = BarUnit::bytes;
 };
 
 /// One line of at most `width - 1` columns; what does not fit is left out, the percentage last.
@@ -46,13 +53,16 @@ std::string render_bar(const BarView& view);
 /// Not thread-safe: the thread that waits for the work draws it.
 class ProgressBar {
  public:
-  ProgressBar(const Terminal& terminal, bool wanted, std::string label, std::uint64_t total_bytes);
+  ProgressBar(const Terminal& terminal, bool wanted, std::string label, std::uint64_t total_bytes,
+              BarUnit unit = BarUnit::bytes);
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
   /// Wipes the bar unless it was finished, so that an error message starts on a clean line.
   ~ProgressBar();
 
   void update(std::uint64_t done_bytes);
+  /// As update, of what comes next.
+  void update(std::string label, std::uint64_t done_bytes);
   /// Draws the last state, which stays on the screen.
   void finish();
 
@@ -63,6 +73,7 @@ class ProgressBar {
   bool shown_;
   std::string label_;
   std::uint64_t total_bytes_;
+  BarUnit unit_;
   std::uint64_t done_bytes_ = 0;
   RateMeter meter_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

@@ -46,6 +46,12 @@ TEST(ProgressBar, ShowsShareRateTimeLeftAndSize) {
             "load [####################....................]   50 %  1.07 GB/s  0:04 left  4.00 GiB of 8.00 GiB");
 }
 
+TEST(ProgressBar, OfWorkThatIsNotBytesSaysNeitherSizeNorRate) {
+  BarView view = half_done();
+  view.unit = BarUnit::shares;
+  EXPECT_EQ(render_bar(view), "load [####################....................]   50 %  0:04 left");
+}
+
 TEST(ProgressBar, FitsAnyWidth) {
   BarView view = half_done();
   for (view.width = 1; view.width < 200; ++view.width) {

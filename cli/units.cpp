@@ -35,6 +35,12 @@ std::string format_rate(double bytes_per_second) {
   return scaled(bytes_per_second, 1000, kUnits);
 }
 
+std::string format_frequency(double per_second) {
+  static constexpr std::array<std::string_view, 5> kUnits{"/s", "k/s", "M/s", "G/s", "T/s"};
+  if (!std::isfinite(per_second) || per_second <= 0) return "-";
+  return scaled(per_second, 1000, kUnits);
+}
+
 std::string format_seconds(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0) return "-";
   if (seconds < 0.9995e-3) return fmt::format("{:.0f} us", seconds * 1e6);

@@ -13,6 +13,9 @@ std::string format_size(std::uint64_t bytes);
 /// "52.9 GB/s": three digits, decimal units, as links and disks are sold.
 std::string format_rate(double bytes_per_second);
 
+/// "33.1 M/s": how often a second, in decimal units; "-" for 0, which means that nobody measured it.
+std::string format_frequency(double per_second);
+
 /// "161 us", "161 ms", "1.06 s", "2 min 3 s".
 std::string format_seconds(double seconds);
 

@@ -48,6 +48,12 @@ TEST(Units, TimeLeftIsRoundedUpAndUnknownBeyondReason) {
   EXPECT_EQ(format_clock(1e9), "-:--");
 }
 
+TEST(Units, FrequenciesAreDecimalAndZeroIsUnknown) {
+  EXPECT_EQ(format_frequency(981), "981 /s");
+  EXPECT_EQ(format_frequency(33.1e6), "33.1 M/s");
+  EXPECT_EQ(format_frequency(0), "-");
+}
+
 TEST(Units, PercentHasADecimalOnlyBelowTen) {
   EXPECT_EQ(format_percent(0.964), "96 %");
   EXPECT_EQ(format_percent(0.024), "2.4 %");

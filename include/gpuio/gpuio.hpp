@@ -6,6 +6,7 @@
 
 #include "gpuio/atomics.hpp"
 #include "gpuio/context.hpp"
+#include "gpuio/cost_model.hpp"
 #include "gpuio/device.hpp"
 #include "gpuio/launch.hpp"
 #include "gpuio/layout.hpp"

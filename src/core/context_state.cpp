@@ -28,6 +28,9 @@ constexpr std::uint64_t kLentShare = 8;
 /// Slabs that are mapped and registered side by side for the first large load.
 constexpr std::uint64_t kPreparedMax = 16;
 
+constexpr std::string_view kInlineByDefault = "small and in memory: a hand-over would cost more";
+constexpr std::string_view kInlineByModel = "small and in memory: by the cost model, a hand-over would cost more";
+
 Result<std::shared_ptr<spi::Executor>> make_executor(Drive drive, base::Clock& clock, const SettingsValues& values) {
   if (drive == Drive::caller) {
     GPUIO_ASSIGN(std::shared_ptr<spi::Executor> executor, CallerExecutor::create(clock));
@@ -45,8 +48,11 @@ std::uint64_t resident_bytes_max(const SettingsValues& values, unsigned workers)
   return values.memory_slab_bytes * std::max<std::uint64_t>(kResidentSlabsMin, workers / 2);
 }
 
-SchedulerOptions scheduler_options(const SettingsValues& values, unsigned workers) {
+SchedulerOptions scheduler_options(const SettingsValues& values, unsigned workers,
+                                   const std::shared_ptr<const Costs>& costs) {
   SchedulerOptions options;
+  options.planner.costs = costs;
+  options.builder.costs = costs;
   options.planner.slab_bytes = static_cast<std::uint32_t>(values.memory_slab_bytes);
   options.planner.lent_bytes_max =
       std::max(values.memory_slab_bytes, std::min(kLentBytesMax, values.memory_pinned_budget_bytes / kLentShare));
@@ -100,28 +106,35 @@ Result<Context> ContextState::create(const ContextOptions& options, Parts parts)
         .with("memory.numa_node", static_cast<std::uint64_t>(values.memory_numa_node));
   }
   auto clock = std::make_shared<base::SystemClock>();
+  // Who brings an executor of his own, as the simulator does, is on no machine that anybody measured.
+  const std::shared_ptr<const Costs> costs =
+      parts.executor == nullptr ? Costs::load(options.settings) : std::make_shared<const Costs>();
   if (parts.executor == nullptr) {
     GPUIO_ASSIGN(std::shared_ptr<spi::Executor> made, make_executor(options.drive, *clock, values));
     parts.executor =
         std::shared_ptr<spi::Executor>(made.get(), [made, clock](spi::Executor*) mutable { made.reset(); });
   }
-  std::shared_ptr<ContextState> state(new ContextState(options, parts.executor), destroy_context);
+  std::shared_ptr<ContextState> state(new ContextState(options, parts.executor, costs), destroy_context);
   GPUIO_TRY(state->add_parts(parts));
   return Context(std::move(state));
 }
 
-ContextState::ContextState(const ContextOptions& options, std::shared_ptr<spi::Executor> executor)
+ContextState::ContextState(const ContextOptions& options, std::shared_ptr<spi::Executor> executor,
+                           std::shared_ptr<const Costs> costs)
     : executor_(std::move(executor)),
       settings_(options.settings),
       values_(options.settings.values()),
+      costs_(std::move(costs)),
+      inline_bytes_max_(costs_->inline_bytes_max(options.settings)),
+      inline_reason_(costs_->decides_inline(options.settings) ? kInlineByModel : kInlineByDefault),
       budget_(std::make_shared<PinnedBudget>(values_.memory_pinned_budget_bytes)),
       slab_rings_(*budget_),
       memory_tiers_(MemoryTiers::of_system()),
       loans_(budget_, values_.memory_registered_budget_bytes,
              std::max(kLoanWindowBytesMin, std::bit_ceil(values_.memory_slab_bytes))),
       memory_store_(std::make_shared<StoreState>(make_memory_store(*executor_), nullptr, counters_.tier_id("dram"))),
-      scheduler_(std::make_unique<Scheduler>(*executor_, scheduler_options(values_, executor_->workers()), loans_,
-                                             counters_)) {}
+      scheduler_(std::make_unique<Scheduler>(*executor_, scheduler_options(values_, executor_->workers(), costs_),
+                                             loans_, counters_)) {}
 
 ContextState::~ContextState() {
   scheduler_->drain();
@@ -204,6 +217,11 @@ Result<Device> ContextState::device(std::string_view name) {
   return Status(Code::not_found, "no such device; there are: " + names).with("device", name);
 }
 
+Result<std::shared_ptr<spi::Device>> ContextState::open_device(std::string_view name) {
+  GPUIO_ASSIGN(const Device device, this->device(name));
+  return device.state_->pointer();
+}
+
 std::vector<std::string> ContextState::device_names() {
   std::vector<std::string> names;
   for (const auto& driver : drivers_) {
@@ -243,7 +261,7 @@ Statistics ContextState::statistics() {
 }
 
 std::vector<Finding> ContextState::diagnose() {
-  std::vector<Finding> findings;
+  std::vector<Finding> findings{costs_->finding()};
   for (const auto& driver : drivers_) {
     const Result<int> count = driver->count();
     const std::string family(driver->family());

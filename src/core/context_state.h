@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "core/cost_model/cost_model.h"
 #include "core/counters.h"
 #include "core/device_state.h"
 #include "core/loans.h"
@@ -42,6 +43,8 @@ class ContextState final : public SlabMemoryListener {
   [[nodiscard]] Result<Store> open(std::string_view uri, const OpenOptions& options);
   [[nodiscard]] Result<Device> device(std::string_view name);
   [[nodiscard]] std::vector<std::string> device_names();
+  /// For those who measure it: a device as its driver has it, past queues and budgets.
+  [[nodiscard]] Result<std::shared_ptr<spi::Device>> open_device(std::string_view name);
 
   [[nodiscard]] Result<Buffer> map(const Store& store, const MapOptions& options);
 
@@ -58,10 +61,12 @@ class ContextState final : public SlabMemoryListener {
   [[nodiscard]] Settings settings();
   [[nodiscard]] Statistics statistics();
   [[nodiscard]] std::vector<Finding> diagnose();
+  [[nodiscard]] const Costs& costs() const noexcept { return *costs_; }
   [[nodiscard]] spi::Executor& executor() noexcept { return *executor_; }
 
  private:
-  ContextState(const ContextOptions& options, std::shared_ptr<spi::Executor> executor);
+  ContextState(const ContextOptions& options, std::shared_ptr<spi::Executor> executor,
+               std::shared_ptr<const Costs> costs);
   [[nodiscard]] Status add_parts(const Parts& parts);
   [[nodiscard]] Result<std::shared_ptr<DeviceState>> find_or_open(const std::shared_ptr<spi::DeviceDriver>& driver,
                                                                   int ordinal);
@@ -88,6 +93,9 @@ class ContextState final : public SlabMemoryListener {
   std::mutex settings_mutex_;
   Settings settings_;
   const SettingsValues values_;  ///< As at creation; what is reloadable is told to whom it concerns.
+  const std::shared_ptr<const Costs> costs_;
+  const std::uint64_t inline_bytes_max_;
+  const std::string_view inline_reason_;
   Counters counters_;
   const std::shared_ptr<PinnedBudget> budget_;
   SlabRingGroup slab_rings_;

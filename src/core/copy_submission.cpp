@@ -12,8 +12,6 @@
 namespace gpuio::core {
 namespace {
 
-/// As with slabs: up to here one kernel moves many pieces faster than a copy each.
-constexpr std::uint64_t kKernelPieceBytesMax = 256U << 10U;
 constexpr std::uint64_t kKernelPiecesMin = 8;
 
 /// One side of a copy after its checks.
@@ -52,7 +50,7 @@ bool overlap(const Side& from, std::uint64_t from_size, const Side& to, std::uin
 }
 
 /// How a copy goes that no slab is needed for.
-void choose_carriage(ResolvedTransfer& copy, const Side& from, const Side& to, bool unassisted) {
+void choose_carriage(ResolvedTransfer& copy, const Side& from, const Side& to, bool unassisted, const Costs& costs) {
   if (from.memory.host_reachable && to.memory.host_reachable) {
     copy.carriage = Carriage::pool_copy;
     copy.reason = "the host reaches both sides";
@@ -68,8 +66,9 @@ void choose_carriage(ResolvedTransfer& copy, const Side& from, const Side& to, b
     copy.reason = "from one accelerator to another: kernels may not reach across";
     return;
   }
+  const ResolvedTransfer& far = to.memory.host_reachable ? from.memory : to.memory;
   const std::uint64_t pieces = std::max(from.pieces(), to.pieces());
-  if (pieces < kKernelPiecesMin || from.bytes / pieces > kKernelPieceBytesMax) {
+  if (pieces < kKernelPiecesMin || from.bytes / pieces > costs.kernel_piece_bytes_max(far.device->device().info())) {
     copy.reason = "large pieces that the copy engine reaches";
     return;
   }
@@ -128,7 +127,7 @@ Result<Request> ContextState::prepare_copy(const CopySides& sides, const Transfe
   if (one_is_far && (from.is_plain() || to.is_plain())) {
     stage(*state, copy, from, to, memory_store_);
   } else {
-    choose_carriage(copy, from, to, options.unassisted);
+    choose_carriage(copy, from, to, options.unassisted, *costs_);
     // The accelerator's copy engine and kernels where one of them is its.
     copy.device = to.memory.host_reachable ? from.memory.device : to.memory.device;
     copy.host_reachable = to.memory.host_reachable;

@@ -28,7 +28,7 @@ inline void fetch_row(const std::byte* row, std::uint64_t bytes) noexcept {
 class RowCopier {
  public:
   explicit RowCopier(std::uint64_t whole_bytes) noexcept {
-    if (const auto ways = streaming_copies(); whole_bytes >= kStreamedBytesMin && !ways.empty()) {
+    if (const auto ways = streaming_copies(); whole_bytes >= streamed_bytes_min() && !ways.empty()) {
       lines_ = ways.front().copy;
     }
   }

@@ -110,7 +110,7 @@ void host_copy(std::byte* to, const std::byte* from, std::size_t bytes) noexcept
 
 void host_copy_part(std::byte* to, const std::byte* from, std::size_t bytes, std::size_t whole_bytes) noexcept {
   if (bytes == 0) return;
-  if (whole_bytes >= kStreamedBytesMin) {
+  if (whole_bytes >= streamed_bytes_min()) {
     if (const auto ways = streaming_copies(); !ways.empty()) return stream(ways.front(), to, from, bytes);
   }
   std::memcpy(to, from, bytes);

@@ -5,15 +5,12 @@
 #include <span>
 #include <string_view>
 
+#include "core/cost_model/streamed_bytes.h"
+
 /// Copies between host memory, by one thread. Who has several gives each a part.
 namespace gpuio::core {
 
-/// From here on bytes go past the caches. Measured on a server core with 32 MiB of last-level cache: of cold memory,
-/// 20 GB/s instead of 8; of two ranges that lie in the caches, 15 instead of 24 up to 4 MiB, 11 instead of 15 at 8 MiB.
-/// So it begins where they rarely do.
-inline constexpr std::size_t kStreamedBytesMin = 4U << 20U;
-
-/// As memcpy: the ranges don't overlap. Large ones are written past the caches.
+/// As memcpy: the ranges don't overlap. Those of streamed_bytes_min() and more are written past the caches.
 void host_copy(std::byte* to, const std::byte* from, std::size_t bytes) noexcept;
 
 /// As host_copy, for a part of a copy of `whole_bytes`: what is worth while is decided by the whole.

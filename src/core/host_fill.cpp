@@ -27,7 +27,7 @@ bool FillPattern::is_one_byte() const noexcept {
 
 void host_fill(std::byte* to, std::size_t bytes, const FillPattern& pattern, std::uint64_t phase,
                std::size_t whole_bytes) noexcept {
-  if (whole_bytes < kStreamedBytesMin && pattern.is_one_byte()) {
+  if (whole_bytes < streamed_bytes_min() && pattern.is_one_byte()) {
     std::memset(to, std::to_integer<int>(pattern.bytes[0]), bytes);
     return;
   }

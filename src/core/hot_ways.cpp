@@ -37,8 +37,22 @@ void HotWays::Cost::learn(double ns, double cpu_ns) noexcept {
 HotWays::Ledger& HotWays::ledger(const Place& place) {
   const auto found = std::ranges::find(ledgers_, place, &Ledger::place);
   if (found != ledgers_.end()) return *found;
-  ledgers_.emplace_back().place = place;
-  return ledgers_.back();
+  Ledger& added = ledgers_.emplace_back();
+  added.place = place;
+  const std::optional<Carriage> guess = first_guess_ ? first_guess_(place.device) : std::nullopt;
+  if (guess) {
+    added.first = way_of(*guess);
+    added.first_reason = "in memory; quickest here by the cost model";
+  }
+  take_first(added);
+  return added;
+}
+
+/// What is taken while nothing was compared; slabs always work.
+void HotWays::take_first(Ledger& ledger) noexcept {
+  const bool works = !ledger.costs[ledger.first].refused;
+  ledger.best = works ? ledger.first : 0;
+  ledger.reason = works ? ledger.first_reason : std::string_view();
 }
 
 HotWays::Way HotWays::way_of(Carriage carriage) noexcept {
@@ -148,8 +162,7 @@ void HotWays::judge(Ledger& ledger) noexcept {
     const bool better = quickest == kNone || ledger.costs[way].ns_per_byte < ledger.costs[quickest].ns_per_byte;
     if (ledger.costs[way].known() && better) quickest = way;
   }
-  ledger.best = 0;
-  ledger.reason = {};
+  take_first(ledger);
   if (std::ranges::count_if(ledger.costs, &Cost::known) < 2) return;
   Way best = quickest;
   for (Way way = 0; way < kWays.size(); ++way) {

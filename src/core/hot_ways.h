@@ -3,7 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -19,10 +22,10 @@ class DeviceState;
 /// in use: bytes a second while runs follow each other, and the process's CPU time meanwhile (the caller's own threads
 /// count in it, for all ways alike).
 ///
-/// Slabs at first. After `kFirstTrialBytes` the next kTrialBytes take another way, alone: what is under way ends
-/// before, and nothing else begins before the trial's last run has ended. So it goes on whenever twice as much has been
-/// moved: trials cost a few per cent at first and less and less. The quickest way is taken; of those within 3 % of it
-/// the one that takes the least CPU time.
+/// At first the way that the cost model names, slabs without one. After `kFirstTrialBytes` the next kTrialBytes take
+/// another way, alone: what is under way ends before, and nothing else begins before the trial's last run has ended. So
+/// it goes on whenever twice as much has been moved: trials cost a few per cent at first and less and less. The
+/// quickest way is taken; of those within 3 % of it the one that takes the least CPU time.
 ///
 /// Thread safety: none; the reactor's.
 class HotWays {
@@ -43,7 +46,11 @@ class HotWays {
   static constexpr std::uint64_t kFirstTrialBytes = 16ULL << 30U;
   static constexpr std::uint64_t kTrialBytes = 256ULL << 20U;
 
-  explicit HotWays(const base::Clock& clock) noexcept : clock_(clock) {}
+  /// The way to take before any was tried; none: slabs.
+  using FirstGuess = std::function<std::optional<Carriage>(const DeviceState* device)>;
+
+  explicit HotWays(const base::Clock& clock, FirstGuess first_guess = {}) noexcept
+      : clock_(clock), first_guess_(std::move(first_guess)) {}
 
   /// The way of the next bytes. `left_bytes`: that the Request still has to move; trials need a large one.
   [[nodiscard]] Choice choose(const Place& place, std::uint64_t left_bytes);
@@ -81,6 +88,8 @@ class HotWays {
   struct Ledger {
     Place place;
     std::array<Cost, kWays.size()> costs;
+    Way first = 0;
+    std::string_view first_reason;
     Way best = 0;
     std::string_view reason;
     std::uint64_t moved_bytes = 0;
@@ -102,8 +111,10 @@ class HotWays {
   void open_epoch(Ledger& ledger) noexcept;
   void close_epoch(Ledger& ledger, Way way) noexcept;
   static void judge(Ledger& ledger) noexcept;
+  static void take_first(Ledger& ledger) noexcept;
 
   const base::Clock& clock_;
+  FirstGuess first_guess_;
   std::vector<Ledger> ledgers_;
 };
 

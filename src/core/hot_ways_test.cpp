@@ -55,7 +55,8 @@ class HotWaysTest : public testing::Test {
   Carriage chosen() { return ways_.choose(place_, 0).carriage; }
 
   CostClock clock_;
-  HotWays ways_{clock_};
+  std::optional<Carriage> first_;
+  HotWays ways_{clock_, [this](const DeviceState*) { return first_; }};
   HotWays::Place place_{nullptr, "page cache"};
   std::map<Carriage, Price> prices_{
       {Carriage::slab_copy, {0.02, 0.15}}, {Carriage::lent_copy, {0.05, 0.05}}, {Carriage::lent_kernel, {0.05, 0.05}}};
@@ -68,6 +69,28 @@ class HotWaysTest : public testing::Test {
 TEST_F(HotWaysTest, SlabsAreTakenBeforeAnythingIsMeasured) {
   move(HotWays::kFirstTrialBytes - kRunBytes);
   EXPECT_EQ(seen_, std::set{Carriage::slab_copy});
+  EXPECT_TRUE(ways_.choose(place_, 0).reason.empty());
+}
+
+TEST_F(HotWaysTest, TheFirstGuessIsTakenBeforeAnythingIsMeasured) {
+  first_ = Carriage::lent_copy;
+  move(HotWays::kFirstTrialBytes - kRunBytes);
+  EXPECT_EQ(seen_, std::set{Carriage::lent_copy});
+  EXPECT_EQ(ways_.choose(place_, 0).reason, "in memory; quickest here by the cost model");
+}
+
+TEST_F(HotWaysTest, AWrongFirstGuessIsLeftOnceItWasMeasured) {
+  first_ = Carriage::lent_kernel;
+  move(8 * HotWays::kFirstTrialBytes);
+  EXPECT_EQ(chosen(), Carriage::slab_copy);
+  EXPECT_EQ(ways_.choose(place_, 0).reason, "in memory; measured quickest here");
+}
+
+TEST_F(HotWaysTest, AFirstGuessThatIsRefusedGivesWayToSlabs) {
+  first_ = Carriage::lent_copy;
+  refused_ = {Carriage::lent_copy};
+  move(2 * kRunBytes);
+  EXPECT_EQ(chosen(), Carriage::slab_copy);
   EXPECT_TRUE(ways_.choose(place_, 0).reason.empty());
 }
 

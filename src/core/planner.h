@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
+#include "core/cost_model/cost_model.h"
+#include "core/device_state.h"
 #include "core/hot_ways.h"
 #include "core/loans.h"
 #include "core/request_state.h"
@@ -19,6 +22,7 @@ struct PlannerOptions {
   std::uint32_t slab_bytes = 8U << 20U;
   std::uint64_t lent_bytes_max = 32U << 20U;  ///< Longest range registered at once.
   bool keep_registered = false;               ///< memory.registered_budget_bytes > 0
+  std::shared_ptr<const Costs> costs = std::make_shared<const Costs>();
 };
 
 /// How the piece at a Request's cursor is to travel, and how much of it.
@@ -38,7 +42,9 @@ struct Decision {
 class Planner {
  public:
   Planner(const PlannerOptions& options, LoanBook& loans, const base::Clock& clock)
-      : options_(options), loans_(loans), hot_ways_(clock) {}
+      : options_(options), loans_(loans), hot_ways_(clock, [costs = options.costs](const DeviceState* device) {
+          return costs->hot_way(device->device().info());
+        }) {}
 
   /// Requires that the Request's cursor is not at its end; does not move it.
   [[nodiscard]] Decision decide(const RequestState& request, const ResolvedTransfer& transfer,

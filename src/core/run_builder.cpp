@@ -16,8 +16,7 @@ constexpr std::size_t kPiecesMax = 1024;
 /// Below this, what a piece costs the reactor shows beside the moving of its bytes.
 constexpr std::uint64_t kAlikeBytesMax = 1U << 20U;
 
-/// Up to here, pieces that pass through a slab move with one kernel instead of a copy each.
-constexpr std::uint64_t kKernelPieceBytesMax = 256U << 10U;
+/// Fewer are not worth a kernel's start.
 constexpr std::size_t kKernelPiecesMin = 8;
 
 /// Behind the bytes of a slab: the kernel's list. A small slab holds a shorter one, or nothing would be left for bytes.
@@ -75,13 +74,15 @@ RunBuilder::Outcome RunBuilder::build(RunState& run, std::deque<RequestPointer>&
     return step == Extend::blocked ? Outcome::blocked : Outcome::failed;
   }
   if (run.pieces.empty()) return Outcome::exhausted;
-  if (run.path.carriage == Carriage::slab_copy && run.lane != Lane::unassisted &&
-      !run.device->device().memory_is_host() && run.pieces.size() >= kKernelPiecesMin &&
-      run.bytes / run.pieces.size() <= kKernelPieceBytesMax) {
-    run.path.carriage = Carriage::slab_kernel;
-  }
+  if (run.path.carriage == Carriage::slab_copy && pays_kernel(run)) run.path.carriage = Carriage::slab_kernel;
   run.segments = run.segment_list;
   return Outcome::built;
+}
+
+bool RunBuilder::pays_kernel(const RunState& run) const noexcept {
+  const spi::Device& device = run.device->device();
+  if (run.lane == Lane::unassisted || device.memory_is_host() || run.pieces.size() < kKernelPiecesMin) return false;
+  return run.bytes / run.pieces.size() <= options_.costs->kernel_piece_bytes_max(device.info());
 }
 
 RunBuilder::Extend RunBuilder::extend(RunState& run, RequestState& request, std::uint64_t storage_bytes_max) {

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 
+#include "core/cost_model/cost_model.h"
 #include "core/planner.h"
 #include "core/run_state.h"
 
@@ -15,6 +17,7 @@ class RunBuilder {
   struct Options {
     std::uint64_t coalesce_gap_bytes = 16U << 10U;
     std::uint64_t run_bytes_max = 8U << 20U;  ///< Of runs that no storage device serves: resident bytes, copies.
+    std::shared_ptr<const Costs> costs = std::make_shared<const Costs>();
   };
   enum class Outcome : std::uint8_t {
     built,      ///< `run` has at least one piece.
@@ -43,6 +46,8 @@ class RunBuilder {
   [[nodiscard]] Extend extend_span(RunState& run, RequestState& request, const ResolvedTransfer& transfer);
   [[nodiscard]] std::uint64_t add_kernel_list(RunState& run, RequestState& request, const ResolvedTransfer& transfer);
   [[nodiscard]] Extend take_list(RunState& run, const ResolvedTransfer& transfer);
+  /// Whether the pieces of a slab move with one kernel instead of a copy each.
+  [[nodiscard]] bool pays_kernel(const RunState& run) const noexcept;
   [[nodiscard]] bool fits(const RunState& run, const RequestState& request, const ResolvedTransfer& transfer,
                           const Decision& decision, std::uint64_t storage_bytes_max) const noexcept;
   [[nodiscard]] Extend begin(RunState& run, RequestState& request, const ResolvedTransfer& transfer,

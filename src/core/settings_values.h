@@ -30,6 +30,10 @@ using SettingValue =
 //
 // clang-format off
 #define GPUIO_SETTINGS(X) \
+  X(text, core, cost_model, "", anything(), fixed, \
+    "File of measured costs that `gpuio calibrate` writes and the planner reads. Empty: " \
+    "`$XDG_CACHE_HOME/gpuio/cost_model.json` (`~/.cache` if unset); `off`: built-in defaults. One that is missing, " \
+    "damaged or another machine's leaves the defaults in force; `gpuio doctor` says which it is.") \
   X(size, memory, pinned_budget_bytes, 256 * base::kMiB, between(0, 1 * base::kPiB), fixed, \
     "Most host memory that slabs and windows of a context may pin, all devices together. Full means waiting, not " \
     "growth. Up to 8 MiB of it are each accelerator's for unassisted Requests, a quarter of it at most.") \
@@ -61,7 +65,8 @@ using SettingValue =
     "Most bytes a second for Requests that read or write CXL memory, all priorities together; `high` ones count " \
     "and are never held back. 0: no limit.") \
   X(size, scheduler, inline_bytes_max, 64 * base::kKiB, between(0, 64 * base::kMiB), fixed, \
-    "Reads of resident bytes up to this size run on the caller's thread while nothing else is queued; 0: none do.") \
+    "Reads of resident bytes up to this size run on the caller's thread while nothing else is queued; 0: none do. " \
+    "Unless it is set, a cost model's value is taken.") \
   X(size, scheduler, coalesce_gap_bytes, 16 * base::kKiB, between(0, 64 * base::kMiB), fixed, \
     "Neighbouring extents with gaps up to this size are read as one; what lies in the gap is read and dropped.") \
   X(count, scheduler, retry_max, 4, between(0, 1000), fixed, \

@@ -173,8 +173,8 @@ bool ContextState::run_inline(RequestState& request) {
   const ResolvedTransfer& transfer = request.first_transfer;
   const bool by_thread = request.operation == Operation::read ||
                          (has_no_store(request.operation) && transfer.carriage == Carriage::pool_copy);
-  const bool small = by_thread && request.transfer_count == 1 &&
-                     request.total_bytes <= values_.scheduler_inline_bytes_max && transfer.host_reachable;
+  const bool small =
+      by_thread && request.transfer_count == 1 && request.total_bytes <= inline_bytes_max_ && transfer.host_reachable;
   if (!small || request.stream != nullptr || request.cache == CacheUse::direct || !scheduler_->queue_empty()) {
     return false;
   }
@@ -193,8 +193,7 @@ bool ContextState::run_inline(RequestState& request) {
   // Bytes that went where a mapped store has none any more are the queue's to report.
   if (!transfer.region->check().ok()) return false;
   const std::uint64_t end = executor_->clock().now_ns();
-  request.account({spi::Way::cached, Carriage::inline_read}, way_name,
-                  "small and in memory: a hand-over would cost more", request.total_bytes);
+  request.account({spi::Way::cached, Carriage::inline_read}, way_name, inline_reason_, request.total_bytes);
   counters_.record(static_cast<CountedOperation>(request.operation), transfer.store ? transfer.store->tier_id() : 0,
                    transfer.device->statistics_id(), request.total_bytes, end - begin, false);
   request.mark_quiet();

@@ -20,6 +20,7 @@ def environment(**changes):
     """The caller's environment without what would change the outcome, with `changes`; None removes a variable."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("GPUIO_") and k != "NO_COLOR"}
     env["GPUIO_CONFIG"] = ""
+    env["GPUIO_CORE_COST_MODEL"] = "off"
     for key, value in changes.items():
         if value is None:
             env.pop(key, None)

@@ -309,6 +309,80 @@ class Topology(CliTest):
         self.assert_fails(run("topology", "--svg", self.path("no/such/folder.svg")), 1, "not_found", "folder.svg")
 
 
+class Calibrate(CliTest):
+    def calibrate(self, *arguments, **changes):
+        """A quick one; --json's report."""
+        return self.run_json("calibrate", "--quick", "--no-devices", *arguments, **changes)
+
+    def finding(self, **changes):
+        findings = self.run_json("doctor", **changes)["findings"]
+        return next(finding for finding in findings if finding["subject"] == "cost model")
+
+    def test_quick_takes_seconds_and_writes_the_model(self):
+        file = self.path("new/folder/model.json")
+        report = self.calibrate("--output", file)
+        self.assertEqual(list(report), ["schema", "file", "seconds", "thresholds", "model"])
+        self.assertEqual(report["file"], file)
+        self.assertLess(report["seconds"], 30)  # three on an idle machine
+        with open(file, encoding="utf-8") as written:
+            self.assertEqual(json.load(written)["model"], report["model"])
+        for node in report["model"]["memory"]:
+            for rate in ("read_bytes_per_second", "write_bytes_per_second", "copy_bytes_per_second"):
+                self.assertGreater(node["one_thread"][rate], 0)
+                self.assertGreater(node["all_threads"][rate], 0)
+            self.assertGreater(node["load_latency_ns"], 0)
+
+    def test_the_default_place_is_the_cache_folder_and_doctor_finds_it(self):
+        place = {"GPUIO_CORE_COST_MODEL": None, "XDG_CACHE_HOME": self.path("cache")}
+        self.assertEqual(self.finding(**place)["fix"], "gpuio calibrate")
+        self.write("cache/gpuio/cost_model.json", b"an old one")
+        result = self.run_ok("calibrate", "--quick", "--no-devices", "--json", **place)
+        self.assertEqual(result.stderr, "")
+        report = json.loads(result.stdout)
+        self.assertEqual(report["file"], self.path("cache/gpuio/cost_model.json"))
+        finding = self.finding(**place)
+        self.assertEqual(finding["level"], "ok")
+        self.assertIn(report["model"]["measured_at"], finding["text"])
+
+    def test_a_model_that_was_changed_is_refused_and_doctor_says_so(self):
+        file = self.path("model.json")
+        self.calibrate("--output", file)
+        with open(file, encoding="utf-8") as written:
+            text = written.read()
+        with open(file, "w", encoding="utf-8") as damaged:
+            damaged.write(text.replace('"cores": ', '"cores": 1'))
+        finding = self.finding(GPUIO_CORE_COST_MODEL=file)
+        self.assertEqual((finding["level"], finding["fix"]), ("warning", "gpuio calibrate"))
+        self.assertIn("damaged", finding["text"])
+
+    def test_tables_say_what_was_measured_and_what_follows(self):
+        result = self.run_ok("calibrate", "--quick", "--no-devices", "--folder", self.folder,
+                             "--output", self.path("model.json"))
+        for words in ("node 0", "random rows", "past them", "durable write", "What the planner takes from it:",
+                      "written to " + self.path("model.json")):
+            self.assertIn(words, result.stdout)
+        self.assertEqual(os.listdir(self.folder), ["model.json"])
+
+    def test_nowhere_to_write_is_an_error(self):
+        self.assert_fails(run("calibrate"), 1, "core.cost_model", "--output")
+
+    def test_bad_folders_and_files_are_named(self):
+        self.assert_fails(run("calibrate", "--quick", "--no-devices", "--folder", self.path("missing"),
+                              "--output", self.path("model.json")), 1, "not_found", self.path("missing"))
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_ctrl_c_cancels_at_once_and_leaves_no_file(self):
+        process = subprocess.Popen([GPUIO, "calibrate", "--no-devices", "--output", self.path("model.json")],
+                                   env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        while process.poll() is None and len(os.listdir(f"/proc/{process.pid}/task")) == 1:
+            time.sleep(0.01)  # its Context has threads
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        self.assertEqual((process.returncode, out), (130, ""), err)
+        self.assertEqual(os.listdir(self.folder), [])
+
+
 class CommandLine(CliTest):
     def test_bad_ones_exit_2_and_name_the_nearest(self):
         self.assert_fails(run("laod", "x"), 2, "unknown command 'laod'", "'load'")
@@ -321,7 +395,8 @@ class CommandLine(CliTest):
         self.assert_fails(run(), 2, "no command given", "gpuio --help")
 
     def test_help_goes_to_stdout_and_shows_examples(self):
-        for command in ([], ["load"], ["copy"], ["doctor"], ["topology"], ["stat"], ["config", "show"], ["completion"]):
+        for command in ([], ["load"], ["copy"], ["doctor"], ["topology"], ["calibrate"], ["stat"], ["config", "show"],
+                        ["completion"]):
             self.assertIn("Examples:", self.run_ok(*command, "--help").stdout)
 
     def test_exit_codes_of_help_and_page_are_the_same(self):
@@ -337,6 +412,7 @@ class CommandLine(CliTest):
         path = self.write("m.safetensors", safetensors_bytes({"w": b"1" * 30}))
         tree = self.unpack_tree("two_sockets")
         for arguments in (["load", path, "--device", "host"], ["copy", path, self.path("copy"), "--verify"],
+                          ["calibrate", "--quick", "--output", self.path("model.json")],
                           ["stat", path], ["doctor"], ["config", "show"], ["version"], ["topology", "--root", tree]):
             for key in keys_of(self.run_json(*arguments)):
                 self.assertIn(f"`{key}`", text, arguments)
