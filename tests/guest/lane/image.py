@@ -49,7 +49,7 @@ def find():
         raise Missing("the guest's image is not built here (tools/guest_test --image builds it)")
     image = Image(folder)
     if subprocess.run([*image.qemu(), "--version"], capture_output=True, check=False).returncode != 0:
-        raise Missing("the image's QEMU does not start: its libraries are those of qemu-system-x86 (tools/setup --full)")
+        raise Missing("the image's QEMU does not start: it needs the libraries of qemu-system-x86 (tools/setup --full)")
     if not shutil.which("setpriv"):
         raise Missing("setpriv is not installed (package util-linux)")
     return image

@@ -100,7 +100,8 @@ class Machine:
         if self.nodes > 1:
             return arguments + self._nodes()
         if self.nvdimm:  # It belongs to a node, so there has to be one.
-            arguments += ["-object", f"memory-backend-ram,id=node0,size={self.memory_mib}M", "-numa", "node,memdev=node0"]
+            node = f"memory-backend-ram,id=node0,size={self.memory_mib}M"
+            arguments += ["-object", node, "-numa", "node,memdev=node0"]
         return arguments
 
     def _nodes(self):

@@ -8,8 +8,8 @@ import subprocess
 
 HEAD = """# Guest lane
 
-What `tools/guest_test --record` counted last; it wrote this page. Guests are emulated by QEMU without KVM: they show what
-the kernel's drivers and our code do with such hardware, and nothing of its speed.
+What `tools/guest_test --record` counted last; it wrote this page. Guests are emulated by QEMU without KVM: they show
+what the kernel's drivers and our code do with such hardware, and nothing of its speed.
 
 | | |
 | --- | --- |

@@ -4,6 +4,9 @@
 import re
 import shutil
 import subprocess
+from pathlib import Path
+
+COMMANDS = Path(__file__).resolve().parents[1] / "commands"
 
 # The guest's own, of the same distribution.
 OF_THE_GUEST = re.compile(r"^(ld-linux.*|lib(c|m|dl|rt|pthread|resolv))\.so")
@@ -15,9 +18,12 @@ class NotBuilt(Exception):
 
 
 def stage(names, built, folder):
-    """Copies the programs `names` of the build tree `built` into `folder`, and what they link to into its `lib`."""
+    """Copies the programs `names` of the build tree `built` into `folder`, what they link to into its `lib`, and the
+    commands of tests/guest/commands."""
     libraries = folder / "lib"
     libraries.mkdir(parents=True, exist_ok=True)
+    for command in COMMANDS.iterdir():
+        shutil.copy(command, folder / command.name)
     for name in names:
         source = find(name, built)
         # Through the emulated file system, each MiB of debug information would cost 15 ms.
