@@ -115,6 +115,7 @@ std::unique_ptr<CLI::App> make_app(Command& chosen) {
   add_load(*app, chosen);
   add_copy(*app, chosen);
   add_doctor(*app, chosen);
+  add_topology(*app, chosen);
   add_stat(*app, chosen);
   add_config(*app, chosen);
   add_completion(*app, chosen);

@@ -14,6 +14,7 @@ void add_doctor(CLI::App& root, Command& chosen);
 void add_stat(CLI::App& root, Command& chosen);
 void add_config(CLI::App& root, Command& chosen);
 void add_completion(CLI::App& root, Command& chosen);
+void add_topology(CLI::App& root, Command& chosen);
 void add_version(CLI::App& root, Command& chosen);
 
 }  // namespace gpuio::cli

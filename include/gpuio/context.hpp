@@ -17,6 +17,7 @@
 #include "gpuio/settings.hpp"
 #include "gpuio/statistics.hpp"
 #include "gpuio/store.hpp"
+#include "gpuio/topology.hpp"
 
 namespace gpuio {
 
@@ -100,6 +101,10 @@ class Context {
   [[nodiscard]] Settings settings() const;  ///< As they are now.
 
   [[nodiscard]] Statistics statistics() const;  ///< A reading of all counters.
+
+  /// Nodes of memory, the devices near them, and CXL, as the kernel tells them now: see topology.hpp. Opens no
+  /// accelerator and starts nothing; takes milliseconds. Fails as read_topology.
+  [[nodiscard]] Result<Topology> topology() const;
 
   /// What this machine can and can't do for us, each with the reason. Probes; takes up to some 100 ms, opens
   /// accelerators.

@@ -17,3 +17,4 @@
 #include "gpuio/status.hpp"
 #include "gpuio/store.hpp"
 #include "gpuio/stream.hpp"
+#include "gpuio/topology.hpp"

@@ -53,6 +53,7 @@ int Context::wake_fd() const noexcept { return state_->executor().wake_fd(); }
 Status Context::set(std::string_view key, std::string_view value) const { return state_->set(key, value); }
 Settings Context::settings() const { return state_->settings(); }
 Statistics Context::statistics() const { return state_->statistics(); }
+Result<Topology> Context::topology() const { return read_topology(); }
 std::vector<Finding> Context::diagnose() const { return state_->diagnose(); }
 
 Result<Request> Batch::read(const Store& store, const Layout& extents, const Slice& destination,

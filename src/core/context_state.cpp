@@ -251,6 +251,7 @@ std::vector<Finding> ContextState::diagnose() {
       append_device_findings((*opened)->device(), findings);
     }
   }
+  append_topology_findings(findings);
   for (const auto& engine : engines_) {
     for (Finding& finding : engine->diagnose()) findings.push_back(std::move(finding));
   }
@@ -268,6 +269,15 @@ void ContextState::append_device_findings(const spi::Device& device, std::vector
     const Finding::Level level = can ? Finding::Level::ok : Finding::Level::note;
     findings.push_back({level, info.name + " " + std::string(to_string(ability)), can.reason, ""});
   }
+}
+
+void ContextState::append_topology_findings(std::vector<Finding>& findings) {
+  const Result<Topology> topology = read_topology();
+  if (!topology) {
+    findings.push_back({Finding::Level::warning, "numa", topology.error().to_string(), ""});
+    return;
+  }
+  for (Finding& finding : topology->diagnose()) findings.push_back(std::move(finding));
 }
 
 void ContextState::slab_memory_added(std::byte* base, std::size_t bytes) {

@@ -52,6 +52,7 @@ class ContextState final : public SlabMemoryListener {
   [[nodiscard]] Status add_parts(const Parts& parts);
   [[nodiscard]] Result<std::shared_ptr<DeviceState>> find_or_open(const std::shared_ptr<spi::DeviceDriver>& driver,
                                                                   int ordinal);
+  static void append_topology_findings(std::vector<Finding>& findings);
   static void append_device_findings(const spi::Device& device, std::vector<Finding>& findings);
   [[nodiscard]] DeviceState* find(const spi::Device& device);
   [[nodiscard]] Status resolve(Operation operation, const Transfer& transfer, std::size_t index,
