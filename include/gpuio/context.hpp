@@ -11,6 +11,7 @@
 #include "gpuio/device.hpp"
 #include "gpuio/finding.hpp"
 #include "gpuio/layout.hpp"
+#include "gpuio/map.hpp"
 #include "gpuio/memory.hpp"
 #include "gpuio/request.hpp"
 #include "gpuio/result.hpp"
@@ -87,6 +88,15 @@ class Context {
   /// Copies between two Slices of equal size on any devices; they may not overlap.
   [[nodiscard]] Result<Request> copy(const Slice& source, const Slice& destination,
                                      const TransferOptions& options = {}) const;
+
+  /// The store's own bytes as memory: a Buffer of kind `shared`, whose loads and stores are those of everybody who has
+  /// the store open, and which goes wherever a Slice is asked for. `Store::flush` makes what was stored durable. The
+  /// Store stays open as long as the Buffer lives.
+  ///
+  /// Fails with `out_of_range` (past the end; nothing to map), `permission_denied` (for writing, of a Store opened for
+  /// reading), `invalid_argument` (not whole pages of a dax device or of huge pages), `unsupported` (a Store without
+  /// bytes of its own; DeviceAccess::required and the reason), `out_of_memory`, and with `prefault` as that.
+  [[nodiscard]] Result<Buffer> map(const Store& store, const MapOptions& options = {}) const;
 
   /// Collects Requests that are then queued together: one hand-over for all.
   [[nodiscard]] Batch batch() const;

@@ -71,6 +71,8 @@ class Device {
   /// reason.
   [[nodiscard]] Result<int> export_dmabuf(const Slice& slice) const;
 
+  [[nodiscard]] const std::shared_ptr<core::DeviceState>& state() const noexcept { return state_; }
+
  private:
   friend class core::ContextState;
   explicit Device(std::shared_ptr<core::DeviceState> state) : state_(std::move(state)) {}

@@ -8,6 +8,7 @@
 #include "gpuio/device.hpp"
 #include "gpuio/launch.hpp"
 #include "gpuio/layout.hpp"
+#include "gpuio/map.hpp"
 #include "gpuio/memory.hpp"
 #include "gpuio/request.hpp"
 #include "gpuio/result.hpp"

@@ -23,6 +23,7 @@ enum class RegionKind : std::uint8_t {
            ///< budget's report.
   mapped,  ///< Host memory that kernels read in rows at the link's rate.
   user,    ///< Memory that the caller owns and only lends (Device::wrap).
+  shared,  ///< Memory that others see too: a mapped Store (Context::map), another process's Region (share.hpp).
 };
 
 std::string_view to_string(RegionKind kind) noexcept;
@@ -47,6 +48,15 @@ enum class Ability : std::uint8_t {
 };
 
 std::string_view to_string(Ability ability) noexcept;
+
+/// How mapped bytes are going to be used (Buffer::advise).
+enum class MemoryAdvice : std::uint8_t {
+  normal,      ///< Nothing is known.
+  sequential,  ///< From front to back: read well ahead.
+  random,      ///< Anywhere: read nothing ahead.
+  will_need,   ///< All of it, soon: start reading now.
+  wont_need,   ///< Not soon: its pages may go first. Nothing is lost; they come again from the Store.
+};
 
 /// The answer to "can you?": yes, or no with the reason.
 struct Capability {
@@ -133,6 +143,34 @@ class Buffer {
 
   /// Frees the Region now and reports what the destructor can't: `busy` while a Pin lives (nothing is freed then).
   [[nodiscard]] Status free();
+
+  /// A mapped Store: maps more of it behind what there is, without moving a byte, so Slices and pointers stay valid. A
+  /// Store opened for writing is lengthened if need be. Fails with `unsupported` (not mapped), `out_of_range` (past
+  /// MapOptions::reserve_bytes, or the end of a Store that can't grow), `invalid_argument` (shorter than it is), `busy`
+  /// (registered with an accelerator and in use); nothing has changed then.
+  [[nodiscard]] Status grow(std::uint64_t size_bytes);
+
+  /// A mapped Store: takes part of the mapping away, whole pages of it; what was stored there stays in the Store. Later
+  /// uses of a Slice that touches it fail with `stale`, and its addresses stay nobody's until the Buffer goes. Fails
+  /// with `busy` while a Pin lives, a Request runs or another thread is just asking, `stale` (unmapped before),
+  /// `out_of_range`, `invalid_argument` (no whole pages), `unsupported` (not mapped); nothing has changed then.
+  [[nodiscard]] Status unmap(std::uint64_t offset, std::uint64_t length);
+
+  /// A mapped Store: has all pages of a part in memory, so that touching them waits for nothing; of a mapping for
+  /// writing as if they were written. Blocks meanwhile. Fails with `end_of_file`, `io_error`, `out_of_memory`, and as
+  /// unmap does.
+  [[nodiscard]] Status prefault(std::uint64_t offset, std::uint64_t length) const;
+
+  /// A mapped Store: tells the system how a part is going to be used. Fails as prefault.
+  [[nodiscard]] Status advise(std::uint64_t offset, std::uint64_t length, MemoryAdvice advice) const;
+
+  /// Whether its bytes are what they seem. A mapped Store that another process cuts reads as zeros from there on (and
+  /// kills nobody by SIGBUS): then `end_of_file`, for good; `io_error` where they could not be had. Memory of another
+  /// process that exited and took it along: `stale`. Everything else is ok. Requests ask this themselves when they end.
+  [[nodiscard]] Status check() const;
+
+  /// For people: what it is made of, and for a mapped Store whether its device uses it in place or why not.
+  [[nodiscard]] std::string explain() const;
 
   [[nodiscard]] explicit operator bool() const noexcept { return region_ != nullptr; }
 

@@ -47,6 +47,8 @@ Result<Request> Context::copy(const Slice& source, const Slice& destination, con
   return state_->start(state_->prepare_copy(source, destination, options));
 }
 
+Result<Buffer> Context::map(const Store& store, const MapOptions& options) const { return state_->map(store, options); }
+
 Batch Context::batch() const { return Batch(state_); }
 bool Context::poll() const { return state_->executor().turn(); }
 int Context::wake_fd() const noexcept { return state_->executor().wake_fd(); }

@@ -18,6 +18,7 @@
 #include "core/scheduler.h"
 #include "core/settings_values.h"
 #include "gpuio/context.hpp"
+#include "gpuio/map.hpp"
 
 namespace gpuio::core {
 
@@ -32,6 +33,8 @@ class ContextState final : public SlabMemoryListener {
   [[nodiscard]] Result<Store> open(std::string_view uri, const OpenOptions& options);
   [[nodiscard]] Result<Device> device(std::string_view name);
   [[nodiscard]] std::vector<std::string> device_names();
+
+  [[nodiscard]] Result<Buffer> map(const Store& store, const MapOptions& options);
 
   /// Checked, holding all it needs, not queued.
   [[nodiscard]] Result<Request> prepare(Operation operation, std::span<const Transfer> transfers,

@@ -17,10 +17,12 @@ Status out_of_range(std::uint64_t offset, std::uint64_t length, std::uint64_t si
       .with("size", size);
 }
 
+Status empty_buffer() { return Status(Code::closed, "the Buffer is empty: freed or moved from"); }
+
 }  // namespace
 
 std::string_view to_string(RegionKind kind) noexcept {
-  static constexpr std::array<std::string_view, 4> kNames = {"device", "pinned", "mapped", "user"};
+  static constexpr std::array<std::string_view, 5> kNames = {"device", "pinned", "mapped", "user", "shared"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -88,15 +90,35 @@ Capability Buffer::can(Ability ability) const { return Slice(*this).can(ability)
 Buffer::operator Slice() const { return region_ != nullptr ? region_->whole() : Slice(); }
 
 Result<Slice> Buffer::slice(std::uint64_t offset, std::uint64_t length) const {
-  if (region_ == nullptr) return Status(Code::closed, "the Buffer is empty: freed or moved from");
+  if (region_ == nullptr) return empty_buffer();
   return Slice(*this).slice(offset, length);
 }
 
 Status Buffer::free() {
-  if (region_ == nullptr) return Status(Code::closed, "the Buffer is empty: freed or moved from");
+  if (region_ == nullptr) return empty_buffer();
   GPUIO_TRY(region_->free());
   region_.reset();
   return {};
 }
+
+Status Buffer::grow(std::uint64_t size_bytes) {
+  return region_ != nullptr ? region_->grow(size_bytes) : empty_buffer();
+}
+
+Status Buffer::unmap(std::uint64_t offset, std::uint64_t length) {
+  return region_ != nullptr ? region_->unmap(offset, length) : empty_buffer();
+}
+
+Status Buffer::prefault(std::uint64_t offset, std::uint64_t length) const {
+  return region_ != nullptr ? region_->prefault(offset, length) : empty_buffer();
+}
+
+Status Buffer::advise(std::uint64_t offset, std::uint64_t length, MemoryAdvice advice) const {
+  return region_ != nullptr ? region_->advise(offset, length, advice) : empty_buffer();
+}
+
+Status Buffer::check() const { return region_ != nullptr ? region_->check() : empty_buffer(); }
+
+std::string Buffer::explain() const { return region_ != nullptr ? region_->explain() : std::string(); }
 
 }  // namespace gpuio

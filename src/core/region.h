@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 
+#include "core/region_backing.h"
 #include "core/spi/device.h"
 #include "gpuio/device.hpp"
 #include "gpuio/memory.hpp"
@@ -27,7 +28,7 @@ struct Resolved {
 ///
 /// Two lives. The *handle's* ends when the Buffer is freed or destroyed: the generation is retired and every Slice is
 /// stale from then on. The *memory's* ends when the last shared_ptr goes (a Request that still moves bytes, a Pin), and
-/// is what returns it to the device. Holds the device, so it may outlive the Context.
+/// with it the backing, which gives back what was taken. Holds the device, so it may outlive the Context.
 ///
 /// Thread safety: all members, any thread.
 class Region : public std::enable_shared_from_this<Region> {
@@ -40,24 +41,30 @@ class Region : public std::enable_shared_from_this<Region> {
   static Result<Buffer> wrap(std::shared_ptr<spi::Device> device, void* address, std::uint64_t size_bytes,
                              RegionKind kind);
 
-  /// What submission calls for every Slice it is given. Fails with `closed` for an empty Slice, `stale` for a freed
-  /// one.
+  /// Memory that is others' too: `base` and `size_bytes` are `backing`'s.
+  static Buffer adopt(std::shared_ptr<spi::Device> device, std::byte* base, std::uint64_t size_bytes, RegionKind kind,
+                      std::unique_ptr<RegionBacking> backing);
+
+  /// What submission calls for every Slice it is given. Fails with `closed` for an empty Slice, `stale` for a freed one
+  /// and for one of which part was unmapped.
   static Result<Resolved> resolve(const Slice& slice);
 
-  /// Returns owned memory to the device; a failure has nobody to go to and is logged.
-  ~Region();
+  ~Region() = default;
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
 
   [[nodiscard]] std::byte* base() const noexcept { return base_; }
-  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_.load(std::memory_order_acquire); }
   [[nodiscard]] RegionKind kind() const noexcept { return kind_; }
-  [[nodiscard]] bool owned() const noexcept { return owned_; }
   [[nodiscard]] spi::Device& device() const noexcept { return *device_; }
   [[nodiscard]] const std::shared_ptr<spi::Device>& device_pointer() const noexcept { return device_; }
 
   /// True if host code may load and store these bytes: no slab is needed on the way.
   [[nodiscard]] bool memory_is_host() const noexcept;
+  /// False if bytes between it and an accelerator's own memory must pass through slabs.
+  [[nodiscard]] bool copy_engine_reaches() const;
+  /// Fails with `permission_denied` if nothing may be stored there.
+  [[nodiscard]] Status check_writable() const;
   [[nodiscard]] Capability can(Ability ability) const;
 
   /// Unique in the process; 0 once freed.
@@ -73,21 +80,38 @@ class Region : public std::enable_shared_from_this<Region> {
   /// As free, for destructors: pinned memory stays valid until its Pins go.
   void retire() noexcept;
 
+  // What the public Buffer's members of the same names do.
+  [[nodiscard]] Status grow(std::uint64_t size_bytes);
+  [[nodiscard]] Status unmap(std::uint64_t offset, std::uint64_t length);
+  [[nodiscard]] Status prefault(std::uint64_t offset, std::uint64_t length);
+  [[nodiscard]] Status advise(std::uint64_t offset, std::uint64_t length, MemoryAdvice advice);
+  [[nodiscard]] Status check() const;
+  [[nodiscard]] std::string explain() const;
+
+  /// The mapping of a store that it is, or null.
+  [[nodiscard]] MappedMemory* mapped() const noexcept { return backing_ != nullptr ? backing_->mapped() : nullptr; }
+
   /// The whole Region as a Slice of its present generation.
   [[nodiscard]] Slice whole();
 
  private:
   friend class RegionPin;
-  Region(std::shared_ptr<spi::Device> device, RegionKind kind, std::byte* base, std::uint64_t size, bool owned);
+  Region(std::shared_ptr<spi::Device> device, RegionKind kind, std::byte* base, std::uint64_t size,
+         std::unique_ptr<RegionBacking> backing);
   void unpin() noexcept;
+  [[nodiscard]] Capability can_as_mapped(Ability ability) const;
+  /// Under the lock: nobody but the Buffer has it, or `busy`.
+  [[nodiscard]] Status check_unused() const;
+  /// The mapping, for a part that stays mapped while the RegionPin lives.
+  [[nodiscard]] Result<std::unique_ptr<RegionPin>> hold_part(std::uint64_t offset, std::uint64_t length);
 
   const std::shared_ptr<spi::Device> device_;
   std::byte* const base_;
-  const std::uint64_t size_;
+  std::atomic<std::uint64_t> size_;  // Grows alone.
   const RegionKind kind_;
-  const bool owned_;
+  const std::unique_ptr<RegionBacking> backing_;  // Null: the caller's memory.
   std::atomic<std::uint64_t> generation_;  // Written under mutex_, so that pinning and freeing exclude each other.
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;               // Also guards what of a mapping is there; see resolve and unmap.
   std::uint32_t pins_ = 0;
 };
 

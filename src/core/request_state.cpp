@@ -123,6 +123,16 @@ void RequestState::fail_transfer(std::size_t transfer_index, const Status& statu
   add_failure(transfer_index, hull(transfer(transfer_index).cursor()), status);
 }
 
+void RequestState::check_memory() {
+  for (std::size_t i = 0; i < transfer_count; ++i) {
+    const ResolvedTransfer& resolved = transfer(i);
+    for (const Region* const region : {resolved.region.get(), resolved.source.get()}) {
+      if (region == nullptr || region->mapped() == nullptr) continue;
+      if (Status status = region->check(); !status.ok()) fail_transfer(i, std::move(status));
+    }
+  }
+}
+
 Status RequestState::outcome() const {
   if (!failed_.load(std::memory_order_acquire)) return {};
   const std::lock_guard lock(mutex_);
@@ -150,7 +160,22 @@ void RequestState::report(const Status& status, std::uint64_t now_ns) {
   for (const auto& function : functions) function(status);
 }
 
+/// A Request that ended may be kept for its outcome; what it moved is free from now on. But for the last reference:
+/// giving memory back may take the driver long, and is left to whoever drops the Request.
+void RequestState::let_go_of_memory() noexcept {
+  const auto let_go = [](std::shared_ptr<Region>& region) {
+    if (region.use_count() > 1) region.reset();
+  };
+  let_go(first_transfer.region);
+  let_go(first_transfer.source);
+  for (ResolvedTransfer& transfer : more_transfers) {
+    let_go(transfer.region);
+    let_go(transfer.source);
+  }
+}
+
 void RequestState::mark_quiet() {
+  let_go_of_memory();
   quiet_.store(1, std::memory_order_release);
   executor_->notify(quiet_);
 }

@@ -115,9 +115,12 @@ class RequestState {
   /// As add_failure for all of a transfer.
   void fail_transfer(std::size_t transfer_index, const Status& status);
 
+  /// Transfers whose memory is a mapped store that lost bytes meanwhile fail: what was read there were zeros.
+  void check_memory();
+
   /// Sets the outcome and tells everybody: waiters, descriptor, callbacks. Once.
   void report(const Status& status, std::uint64_t now_ns);
-  /// No byte of its memory can move any more.
+  /// No byte of its memory can move any more: it lets go of it.
   void mark_quiet();
   void call_progress();
   [[nodiscard]] bool wants_progress() const noexcept { return wants_progress_.load(std::memory_order_relaxed); }
@@ -149,6 +152,8 @@ class RequestState {
   static constexpr std::uint32_t kReported = 1;
 
   ~RequestState() = default;
+
+  void let_go_of_memory() noexcept;
 
   spi::Executor* executor_;
   std::atomic<std::uint32_t> references_{1};

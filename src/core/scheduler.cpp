@@ -270,6 +270,7 @@ void Scheduler::piece_ended(RequestState& request) {
 void Scheduler::finish_if_ended(RequestState& request) {
   if (!request.cut_done || request.pieces_outstanding != 0 || request.ending || request.start_after != nullptr) return;
   request.ending = true;
+  request.check_memory();
   Status status = request.outcome();
   if (request.abandoned && !request.reported && request.progress().done_bytes < request.total_bytes) {
     status = Status(Code::cancelled, "cancelled").with("done_bytes", request.progress().done_bytes);

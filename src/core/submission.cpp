@@ -46,6 +46,7 @@ Status ContextState::resolve(Operation operation, const Transfer& transfer, std:
   constexpr std::string_view kDestination = "destination";
   constexpr std::string_view kSource = "source";
   GPUIO_TRY(resolve_memory(transfer.memory, operation == Operation::read ? kDestination : kSource, resolved));
+  if (operation == Operation::read) GPUIO_TRY(resolved.region->check_writable().with("argument", kDestination));
   resolved.store = transfer.store.state();
   resolved.extents = transfer.extents;
   resolved.placement = transfer.placement;
@@ -127,6 +128,7 @@ Result<Request> ContextState::prepare_copy(const Slice& source, const Slice& des
   ResolvedTransfer to;
   GPUIO_TRY(resolve_memory(source, "source", from));
   GPUIO_TRY(resolve_memory(destination, "destination", to));
+  GPUIO_TRY(to.region->check_writable().with("argument", "destination"));
   if (source.size() == 0) return Status(Code::invalid_argument, "zero bytes: nothing to transfer");
   if (overlap(from.memory, to.memory, source.size())) {
     return Status(Code::invalid_argument, "source and destination overlap");
@@ -143,7 +145,7 @@ Result<Request> ContextState::prepare_copy(const Slice& source, const Slice& des
   state->total_bytes = resolved.bytes = source.size();
 
   const auto is_plain = [](const ResolvedTransfer& side) {
-    return side.device->device().memory_is_host() || side.region->kind() == RegionKind::user;
+    return side.device->device().memory_is_host() || !side.region->copy_engine_reaches();
   };
   const bool staged = (from.host_reachable && !to.host_reachable && is_plain(from)) ||
                       (to.host_reachable && !from.host_reachable && is_plain(to));
@@ -241,6 +243,8 @@ bool ContextState::run_inline(RequestState& request) {
   request.submitted_ns = begin;
   request.scheduler = scheduler_.get();
   request.mark_started();
+  // Bytes that went where a mapped store has none any more are the queue's to report.
+  if (!transfer.region->check().ok()) return false;
   const std::uint64_t end = executor_->clock().now_ns();
   request.account({spi::Way::cached, Carriage::inline_read}, "page cache",
                   "small and in memory: a hand-over would cost more", request.total_bytes);

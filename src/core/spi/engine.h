@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/spi/executor.h"
+#include "core/spi/mapping.h"
 #include "gpuio/finding.hpp"
 #include "gpuio/result.hpp"
 #include "gpuio/store.hpp"
@@ -129,6 +130,12 @@ class Store {
   /// Checks after a device has read lent pages that they were the store's all along: fails with `end_of_file` if the
   /// store was cut meanwhile. Any thread.
   [[nodiscard]] virtual Status check_lent(std::uint64_t offset, std::uint64_t length) = 0;
+
+  /// The store's own bytes at addresses, for host code too. Any thread. Fails with `unsupported` where there are none,
+  /// else as core/descriptor_mapping.h says.
+  [[nodiscard]] virtual Result<std::unique_ptr<Mapping>> map(const MapRange& /*range*/) {
+    return Status(Code::unsupported, "this store has no bytes that could be mapped").with("store", uri());
+  }
 
   /// Identity of the bytes for kept loans: changes when the file behind the name or its contents may have. 0: never
   /// keep.

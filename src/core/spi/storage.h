@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/unique_fd.h"
 #include "gpuio/result.hpp"
 
 /// The storage seam: every call that reaches a disk or a file system. The operating system implements it in
@@ -81,6 +82,11 @@ class FileSystem {
   /// A shared read-only mapping whose pages devices may read; host code must not. Fails where there are none.
   [[nodiscard]] virtual Result<std::byte*> map(FileHandle file, std::uint64_t offset, std::uint64_t length) = 0;
   virtual void unmap(std::byte* base, std::uint64_t length) = 0;
+
+  /// Another descriptor of the file, for mappings that host code uses. Fails with `unsupported` where there is none.
+  [[nodiscard]] virtual Result<base::UniqueFd> duplicate(FileHandle /*file*/) {
+    return Status(Code::unsupported, "these files have no descriptors: they can't be mapped");
+  }
 
   /// Puts `from` in the place of `to`, with the permissions that `to` had, and flushes the folder.
   [[nodiscard]] virtual Status rename(const std::string& from, const std::string& to) = 0;

@@ -23,9 +23,10 @@ Result<std::byte*> Device::allocate(RegionKind kind, std::size_t bytes, int numa
     case RegionKind::mapped:
       return allocate_mapped(bytes, numa_node);
     case RegionKind::user:
+    case RegionKind::shared:
       break;
   }
-  return Status(Code::invalid_argument, "user memory is lent, not allocated");
+  return Status(Code::invalid_argument, "user and shared memory is not allocated");
 }
 
 Result<std::byte*> Device::allocate_device(std::size_t bytes) {

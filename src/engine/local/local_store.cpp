@@ -8,6 +8,7 @@
 
 #include "base/align.h"
 #include "base/try.h"
+#include "core/descriptor_mapping.h"
 #include "engine/local/local_engine.h"
 
 namespace gpuio::local {
@@ -101,6 +102,21 @@ Status LocalStore::check_lent(std::uint64_t offset, std::uint64_t length) {
       .with("offset", offset)
       .with("length", length)
       .with("size", now.size_bytes);
+}
+
+Result<std::unique_ptr<spi::Mapping>> LocalStore::map(const spi::MapRange& range) {
+  core::MappedFile mapped;
+  GPUIO_ASSIGN(mapped.descriptor, engine_.files().duplicate(file_.buffered()));
+  if (range.access == MapAccess::read_write && !writable_) {
+    return Status(Code::permission_denied, "the store was opened for reading").with("store", file_.path());
+  }
+  mapped.name = file_.path();
+  mapped.writable = writable_ && file_.attributes().is_regular;
+  // The mapping keeps this store: a Region holds both.
+  mapped.lengthened = [this](std::uint64_t size_bytes) { file_.grow_to(size_bytes); };
+  GPUIO_ASSIGN(std::unique_ptr<core::DescriptorMapping> mapping,
+               core::DescriptorMapping::create(std::move(mapped), range));
+  return std::unique_ptr<spi::Mapping>(std::move(mapping));
 }
 
 std::uint64_t LocalStore::identity() {

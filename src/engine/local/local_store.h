@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -41,6 +42,7 @@ class LocalStore final : public spi::Store {
   [[nodiscard]] Result<spi::Loan> lend(std::uint64_t offset, std::uint64_t length) override;
   void take_back(const spi::Loan& loan) override;
   [[nodiscard]] Status check_lent(std::uint64_t offset, std::uint64_t length) override;
+  [[nodiscard]] Result<std::unique_ptr<spi::Mapping>> map(const spi::MapRange& range) override;
   [[nodiscard]] std::uint64_t identity() override;
 
   [[nodiscard]] Status flush() override;

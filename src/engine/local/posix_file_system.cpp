@@ -205,6 +205,12 @@ class PosixFileSystem final : public spi::FileSystem {
 
   void unmap(std::byte* base, std::uint64_t length) override { munmap(base, length); }
 
+  Result<base::UniqueFd> duplicate(spi::FileHandle file) override {
+    base::UniqueFd copy(::fcntl(file, F_DUPFD_CLOEXEC, 0));
+    if (!copy) return Status::from_errno(errno, "no descriptor left for a mapping");
+    return copy;
+  }
+
   Status rename(const std::string& from, const std::string& to) override {
     struct stat old{};
     if (stat(to.c_str(), &old) == 0 && chmod(from.c_str(), old.st_mode & 07777) != 0) {
