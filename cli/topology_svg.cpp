@@ -131,6 +131,7 @@ class Picture {
                  (node.usable ? 0 : 16);
     svg_.begin_group(fmt::format("node {}: {}", node.id, node.usable ? "usable" : node.reason));
     svg_.rect(box, "card", 8);
+    if (node.cpus.empty()) svg_.rect({.x = box.x, .y = box.y, .width = 5, .height = box.height}, tier, 2.5);
     svg_.text(box.x + 16, box.y + 26, "name", fmt::format("node {}", node.id));
     svg_.text(box.x + box.width - 16, box.y + 26, "name", fmt::format("{} {}", format_size(node.total_bytes), tier),
               "end");

@@ -123,8 +123,7 @@ std::optional<Difference> verify(const Context& context, const Device& device, c
 }
 
 Buffer allocate_staging(const Context& context, const Device& device, std::uint64_t size_bytes) {
-  if (auto pinned = device.allocate(size_bytes, {.kind = RegionKind::pinned, .numa_node = {}}))
-    return *std::move(pinned);
+  if (auto pinned = device.allocate(size_bytes, {.kind = RegionKind::pinned})) return *std::move(pinned);
   return context.device("host").value().allocate(size_bytes).value();
 }
 

@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "gpuio/memory.hpp"
+#include "gpuio/placement.hpp"
 #include "gpuio/result.hpp"
 #include "gpuio/stream.hpp"
 
@@ -21,7 +21,7 @@ class DeviceState;
 /// How memory is to be allocated.
 struct AllocateOptions {
   RegionKind kind = RegionKind::device;  ///< What the memory is made of.
-  std::optional<int> numa_node{};        ///< Host memory only: bind to this node; default: the device's nearest.
+  Placement placement{};                 ///< Host memory only: on which nodes; default: near to the device.
 };
 
 /// What a device is, as far as its driver tells.
@@ -53,7 +53,9 @@ class Device {
 
   /// Allocates `size_bytes` (> 0). Contents are undefined. Fails with `out_of_memory`, `invalid_argument` (zero),
   /// `resource_exhausted` (pinned kinds: memlock), `unsupported` (the device lacks the kind; the reason is
-  /// `capability(...)`'s), `not_found` (NUMA node). May synchronise the device, as its allocator does.
+  /// `capability(...)`'s; a placement that its driver can't have), and for the placement `invalid_argument` (names the
+  /// member), `not_found` (no such node, off line), `permission_denied` (cpuset), `out_of_memory` (strict and full).
+  /// May synchronise the device, as its allocator does.
   [[nodiscard]] Result<Buffer> allocate(std::uint64_t size_bytes, const AllocateOptions& options = {}) const;
 
   /// Lends memory that the caller owns (a tensor of another library) as a Buffer. `address` must stay valid until the

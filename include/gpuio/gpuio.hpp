@@ -10,6 +10,7 @@
 #include "gpuio/layout.hpp"
 #include "gpuio/map.hpp"
 #include "gpuio/memory.hpp"
+#include "gpuio/placement.hpp"
 #include "gpuio/request.hpp"
 #include "gpuio/result.hpp"
 #include "gpuio/safetensors.hpp"

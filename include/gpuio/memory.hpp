@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "gpuio/placement.hpp"
 #include "gpuio/result.hpp"
 
 namespace gpuio {
@@ -87,6 +88,20 @@ class Slice {
 
   /// A part of this part. Fails with `out_of_range` unless `offset + length <= size()`.
   [[nodiscard]] Result<Slice> slice(std::uint64_t offset, std::uint64_t length) const;
+
+  /// Where its pages are now. Asks the kernel for every page: some 100 ns each. Fails with `stale`, `unsupported` (an
+  /// accelerator's own memory; a sandbox).
+  [[nodiscard]] Result<PlacementReport> placement() const;
+
+  /// Moves its pages to where `placement` wants them while everybody may go on using them; addresses stay. Whole pages:
+  /// neighbours on the first and the last come along. Pages that are not there yet will come where it says. Pages that
+  /// could not be moved are in the report, with reasons; they are no failure.
+  ///
+  /// Blocks for as long as it takes: tell by the report. Fails, and has moved nothing then, with `busy` (kind `pinned`,
+  /// a Pin, or registered with an accelerator: devices hold the pages), `unsupported` (an accelerator's own memory, or
+  /// placed by its driver; a sandbox), `out_of_memory` (strict, and no room), and as Device::allocate for the
+  /// placement.
+  [[nodiscard]] Result<MigrationReport> migrate(const Placement& placement) const;
 
   /// Keeps the Region's addresses valid while the Pin lives. Fails with `stale` after the Buffer was freed.
   [[nodiscard]] Result<Pin> pin() const;

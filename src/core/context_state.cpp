@@ -8,6 +8,7 @@
 #include "base/try.h"
 #include "core/caller_executor.h"
 #include "core/memory_store.h"
+#include "core/numa.h"
 #include "core/thread_executor.h"
 #include "core/uri.h"
 
@@ -34,6 +35,7 @@ Result<std::shared_ptr<spi::Executor>> make_executor(Drive drive, base::Clock& c
   }
   WorkPool::Options options;
   options.workers = static_cast<unsigned>(values.scheduler_workers);
+  options.numa_node = static_cast<int>(values.memory_numa_node);
   GPUIO_ASSIGN(std::shared_ptr<spi::Executor> executor, ThreadExecutor::start(clock, options));
   return executor;
 }
@@ -92,6 +94,10 @@ void destroy_context(ContextState* state) {
 Result<Context> ContextState::create(const ContextOptions& options, Parts parts) {
   const SettingsValues& values = options.settings.values();
   GPUIO_TRY(set_logging(values));
+  if (values.memory_numa_node >= 0 && !numa::exists(static_cast<int>(values.memory_numa_node))) {
+    return Status(Code::invalid_argument, "memory.numa_node: there is no such node; `gpuio topology` shows them")
+        .with("memory.numa_node", static_cast<std::uint64_t>(values.memory_numa_node));
+  }
   auto clock = std::make_shared<base::SystemClock>();
   if (parts.executor == nullptr) {
     GPUIO_ASSIGN(std::shared_ptr<spi::Executor> made, make_executor(options.drive, *clock, values));
@@ -166,6 +172,7 @@ Result<std::shared_ptr<DeviceState>> ContextState::find_or_open(const std::share
   SlabRing::Options options;
   options.slab_bytes = static_cast<std::uint32_t>(values_.memory_slab_bytes);
   options.executor = executor_.get();
+  options.numa_node = static_cast<int>(values_.memory_numa_node);
   options.prepared_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(
       kPreparedMax, resident_bytes_max(values_, executor_->workers()) / values_.memory_slab_bytes));
   auto ring = std::make_unique<SlabRing>(device, slab_rings_, options, this);

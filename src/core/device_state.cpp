@@ -49,7 +49,7 @@ GatePool::~GatePool() {
 }
 
 Status GatePool::add_page() {
-  GPUIO_ASSIGN(std::byte * page, device_->allocate(RegionKind::pinned, kGatePageBytes, -1));
+  GPUIO_ASSIGN(std::byte * page, device_->allocate(RegionKind::pinned, kGatePageBytes, Placement::local()));
   pages_.push_back(page);
   auto* words = reinterpret_cast<std::uint32_t*>(page);
   for (std::size_t i = 0; i < kGatePageBytes / sizeof(std::uint32_t); ++i) {

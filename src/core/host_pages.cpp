@@ -8,7 +8,8 @@
 #include <cstdint>
 
 #include "base/log.h"
-#include "core/numa.h"
+#include "base/try.h"
+#include "core/placement.h"
 
 namespace gpuio::core {
 namespace {
@@ -41,21 +42,24 @@ bool touch(std::byte* base, std::size_t bytes, std::size_t page_bytes) noexcept 
 
 }  // namespace
 
-Result<HostPages> HostPages::map(std::size_t bytes, int numa_node) {
+Result<HostPages> HostPages::map(std::size_t bytes, int numa_node, const Placement& placement) {
   const auto page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const std::size_t whole = (bytes + page_bytes - 1) / page_bytes * page_bytes;
   const std::size_t alignment = whole >= kHugePageBytes ? kHugePageBytes : page_bytes;
   std::byte* const base = map_aligned(whole, alignment);
   if (base == nullptr) return Status(Code::out_of_memory, "mapping host memory failed").with("bytes", bytes);
   HostPages pages(base, whole);
+  PlacementSystem& system = PlacementSystem::process();
   // Both only make it faster: without huge pages, or on a far node, the memory serves as well.
-  ::madvise(base, whole, MADV_HUGEPAGE);
-  if (const Status bound = numa::bind(base, whole, numa_node); !bound.ok()) {
-    GPUIO_LOG(warn, "core", "host memory is where the kernel put it: " + bound.to_string());
+  ::madvise(base, whole, placement.huge_pages == HugePages::never ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+  if (Status applied = placement::apply(system, base, whole, placement, numa_node); !applied.ok()) {
+    if (placement != Placement()) return applied;
+    GPUIO_LOG(warn, "core", "host memory is where the kernel put it: " + applied.to_string());
   }
   // After a fork, the parent's next write would move the page away from where the device writes.
   ::madvise(base, whole, MADV_DONTFORK);
   if (!touch(base, whole, page_bytes)) return Status(Code::out_of_memory, "no host memory left").with("bytes", bytes);
+  GPUIO_TRY(placement::verify(system, base, whole, placement, numa_node));
   return pages;
 }
 

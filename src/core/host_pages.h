@@ -4,16 +4,18 @@
 #include <cstddef>
 #include <utility>
 
+#include "gpuio/placement.hpp"
 #include "gpuio/result.hpp"
 
 namespace gpuio::core {
 
-/// Anonymous memory in huge pages where the kernel has them, bound to a NUMA node and already touched, so that
+/// Anonymous memory in huge pages where the kernel has them, placed on NUMA nodes and already touched, so that
 /// registering it costs the device no page faults. Movable; the destructor unmaps. Thread safety: as a pointer.
 class HostPages {
  public:
-  /// `bytes` is rounded up to whole pages; the base is a huge page's if one fits. Fails with `out_of_memory`.
-  static Result<HostPages> map(std::size_t bytes, int numa_node);
+  /// `bytes` is rounded up to whole pages; the base is a huge page's if one fits. `numa_node`: what is
+  /// local, -1 for the kernel's own way. Fails with `out_of_memory`, and where `placement` can't be had.
+  static Result<HostPages> map(std::size_t bytes, int numa_node, const Placement& placement = {});
 
   HostPages() = default;
   HostPages(HostPages&& other) noexcept

@@ -55,6 +55,16 @@ Result<Slice> Slice::slice(std::uint64_t offset, std::uint64_t length) const {
   return Slice(region_, offset_ + offset, length, generation_);
 }
 
+Result<PlacementReport> Slice::placement() const {
+  GPUIO_ASSIGN(const core::Resolved resolved, core::Region::resolve(*this));
+  return resolved.region->placement(resolved.address, resolved.bytes);
+}
+
+Result<MigrationReport> Slice::migrate(const Placement& placement) const {
+  GPUIO_ASSIGN(const core::Resolved resolved, core::Region::resolve(*this));
+  return resolved.region->migrate(resolved.address, resolved.bytes, placement);
+}
+
 Result<Pin> Slice::pin() const {
   GPUIO_ASSIGN(const core::Resolved resolved, core::Region::resolve(*this));
   GPUIO_ASSIGN(std::unique_ptr<core::RegionPin> hold, resolved.region->pin(generation_));

@@ -22,19 +22,9 @@ TEST(Numa, ANodeThatExistsIsItsOwnNearest) {
   EXPECT_EQ(numa::nearest(here), here);
 }
 
-TEST(Numa, NoMemoryIsBoundToANodeThatIsNot) {
-  const HostPages pages = HostPages::map(4096, numa::nearest(-1)).value();
+TEST(Numa, NodesThatAreNotDoNotExist) {
   EXPECT_FALSE(numa::exists(kNoSuchNode));
   EXPECT_FALSE(numa::exists(-1));
-  EXPECT_EQ(numa::bind(pages.base(), pages.size(), kNoSuchNode).code(), Code::not_found);
-}
-
-TEST(Numa, BoundPagesLieWhereTheyWereBound) {
-  const int node = numa::nearest(-1);
-  const HostPages pages = HostPages::map(1U << 20U, node).value();
-  const int placed = numa::node_of(pages.base() + pages.size() - 1);
-  if (placed < 0) GTEST_SKIP() << "this machine does not tell where pages lie";
-  EXPECT_EQ(placed, node);
 }
 
 TEST(HostPages, AreZeroWholePagesAndOnAHugePageBoundaryWhereOneFits) {

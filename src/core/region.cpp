@@ -10,7 +10,7 @@
 #include "base/try.h"
 #include "core/mapped_memory.h"
 #include "core/memory_registry.h"
-#include "core/numa.h"
+#include "core/placement.h"
 
 namespace gpuio::core {
 namespace {
@@ -43,8 +43,8 @@ Status check_kind(const spi::Device& device, const AllocateOptions& options) {
   };
   switch (options.kind) {
     case RegionKind::device:
-      if (options.numa_node && !device.memory_is_host()) {
-        return Status(Code::invalid_argument, "numa_node is for host memory; this device's own has none")
+      if (options.placement != Placement() && !device.memory_is_host()) {
+        return Status(Code::invalid_argument, "placement is for host memory; this device's own has no nodes")
             .with("device", device.info().name);
       }
       return {};
@@ -72,10 +72,8 @@ Result<Buffer> Region::allocate(std::shared_ptr<spi::Device> device, std::uint64
                                 const AllocateOptions& options) {
   if (size_bytes == 0) return Status(Code::invalid_argument, "size_bytes is zero");
   GPUIO_TRY(check_kind(*device, options));
-  if (options.numa_node && !numa::exists(*options.numa_node)) {
-    return Status(Code::not_found, "no such NUMA node: numa_node=" + std::to_string(*options.numa_node));
-  }
-  GPUIO_ASSIGN(std::byte * base, device->allocate(options.kind, size_bytes, options.numa_node.value_or(-1)));
+  GPUIO_TRY(placement::check(options.placement, size_bytes));
+  GPUIO_ASSIGN(std::byte * base, device->allocate(options.kind, size_bytes, options.placement));
   auto backing = std::make_unique<DeviceBacking>(device, options.kind, base, size_bytes);
   return Buffer(
       std::shared_ptr<Region>(new Region(std::move(device), options.kind, base, size_bytes, std::move(backing))));
@@ -191,6 +189,26 @@ Capability Region::can(Ability ability) const {
       break;
   }
   return device_->capability(ability);
+}
+
+Result<PlacementReport> Region::placement(std::byte* address, std::uint64_t bytes) const {
+  if (!memory_is_host()) return Status(Code::unsupported, "an accelerator's own memory lies on no NUMA node");
+  return placement::report(PlacementSystem::process(), address, bytes);
+}
+
+Result<MigrationReport> Region::migrate(std::byte* address, std::uint64_t bytes, const Placement& placement) {
+  if (!memory_is_host()) return Status(Code::unsupported, "an accelerator's own memory lies on no NUMA node");
+  if (kind_ == RegionKind::mapped && !device_->memory_is_host()) {
+    return Status(Code::unsupported, "the accelerator's driver places mapped memory: allocate it anew and copy");
+  }
+  // Virtual addresses would stay, but devices go by physical ones.
+  if (kind_ == RegionKind::pinned || MemoryRegistry::process().covers(device_->info().name, base_, size_)) {
+    return Status(Code::busy, "devices hold these pages: allocate memory elsewhere and copy").with("bytes", bytes);
+  }
+  if (const std::uint32_t held = pins(); held > 0) {
+    return Status(Code::busy, "the Buffer is pinned").with("pins", held);
+  }
+  return placement::migrate(PlacementSystem::process(), address, bytes, placement, device_->info().numa_node);
 }
 
 Result<std::unique_ptr<RegionPin>> Region::pin(std::uint64_t generation) {

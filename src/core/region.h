@@ -67,6 +67,10 @@ class Region : public std::enable_shared_from_this<Region> {
   [[nodiscard]] Status check_writable() const;
   [[nodiscard]] Capability can(Ability ability) const;
 
+  /// As Slice::placement and Slice::migrate, of bytes inside.
+  [[nodiscard]] Result<PlacementReport> placement(std::byte* address, std::uint64_t bytes) const;
+  [[nodiscard]] Result<MigrationReport> migrate(std::byte* address, std::uint64_t bytes, const Placement& placement);
+
   /// Unique in the process; 0 once freed.
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
   [[nodiscard]] bool freed() const noexcept { return generation() == 0; }

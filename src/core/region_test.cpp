@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <limits>
 #include <thread>
 #include <utility>
@@ -61,10 +62,12 @@ TEST_F(RegionTest, BufferAssignedToItselfKeepsItsMemory) {
 TEST_F(RegionTest, BadAllocationsAreRefusedBeforeTheDeviceIsAsked) {
   EXPECT_EQ(Region::allocate(device_, 0, {}).error().code(), Code::invalid_argument);
   EXPECT_EQ(Region::allocate(device_, 1, {.kind = RegionKind::user}).error().code(), Code::invalid_argument);
-  EXPECT_EQ(Region::allocate(device_, 1, {.kind = RegionKind::pinned, .numa_node = 4095}).error().code(),
-            Code::not_found);
-  EXPECT_EQ(Region::allocate(device_, 1, {.kind = RegionKind::device, .numa_node = 0}).error().code(),
-            Code::invalid_argument);
+  EXPECT_EQ(
+      Region::allocate(device_, 1, {.kind = RegionKind::pinned, .placement = Placement::bind({4095})}).error().code(),
+      Code::not_found);
+  EXPECT_EQ(
+      Region::allocate(device_, 1, {.kind = RegionKind::device, .placement = Placement::bind({0})}).error().code(),
+      Code::invalid_argument);
   EXPECT_EQ(device_->allocations(), 0U);
 }
 
@@ -74,11 +77,50 @@ TEST_F(RegionTest, KindThatTheDeviceLacksIsRefusedWithItsReason) {
   EXPECT_THAT(mapped.to_string(), HasSubstr("the fake maps nothing"));
 }
 
-TEST_F(RegionTest, NumaNodeReachesTheDevice) {
+TEST_F(RegionTest, PlacementReachesTheDevice) {
   const Buffer anywhere = allocate(1, {.kind = RegionKind::pinned});
-  EXPECT_EQ(device_->last_numa_node(), -1);
-  const Buffer bound = allocate(1, {.kind = RegionKind::pinned, .numa_node = 0});
-  EXPECT_EQ(device_->last_numa_node(), 0);
+  EXPECT_EQ(device_->last_placement(), Placement::local());
+  const Buffer bound = allocate(1, {.kind = RegionKind::pinned, .placement = Placement::preferred(0)});
+  EXPECT_EQ(device_->last_placement(), Placement::preferred(0));
+}
+
+TEST_F(RegionTest, AnAcceleratorsOwnMemoryHasNoNodesAndDoesNotMigrate) {
+  const Buffer buffer = allocate();
+  EXPECT_EQ(Slice(buffer).placement().error().code(), Code::unsupported);
+  EXPECT_EQ(Slice(buffer).migrate(Placement::preferred(0)).error().code(), Code::unsupported);
+}
+
+TEST_F(RegionTest, MemoryThatDevicesHoldOrAPinKeepsIsBusyToMigrations) {
+  const Buffer pinned = allocate(4096, {.kind = RegionKind::pinned});
+  EXPECT_EQ(Slice(pinned).migrate(Placement::preferred(0)).error().code(), Code::busy);
+  const auto host = std::make_shared<FakeDevice>("host", true);
+  const Buffer buffer = Region::allocate(host, 4096, {}).value();
+  const Pin pin = Slice(buffer).pin().value();
+  const Status held = Slice(buffer).migrate(Placement::preferred(0)).error();
+  EXPECT_EQ(held.code(), Code::busy);
+  EXPECT_THAT(held.to_string(), HasSubstr("pins=1"));
+}
+
+TEST_F(RegionTest, AFreedBufferIsNoLongerAnywhere) {
+  Buffer buffer = allocate();
+  const Slice slice = buffer;
+  ASSERT_TRUE(buffer.free().ok());
+  EXPECT_EQ(slice.placement().error().code(), Code::stale);
+  EXPECT_EQ(slice.migrate(Placement::preferred(0)).error().code(), Code::stale);
+}
+
+TEST_F(RegionTest, HostMemoryTellsItsNodesAndStaysUsableWhileItMigrates) {
+  const auto host = std::make_shared<FakeDevice>("host", true);
+  const Buffer buffer = Region::allocate(host, 1U << 20U, {}).value();
+  std::memset(buffer.data(), 7, buffer.size());
+  const Slice part = buffer.slice(1000, 100'000).value();
+  const Result<PlacementReport> found = part.placement();
+  if (!found) GTEST_SKIP() << found.error().to_string();
+  ASSERT_EQ(found->nodes.size(), 1U);
+  EXPECT_EQ(found->nodes[0].bytes, 100'000U);
+  const MigrationReport moved = part.migrate(Placement::preferred(found->nodes[0].node)).value();
+  EXPECT_EQ(moved.placed_pages * moved.page_bytes, 25U * 4096);
+  EXPECT_EQ(buffer.data()[100'999], std::byte{7});
 }
 
 TEST_F(RegionTest, SliceStaysInsideItsRegionHoweverItIsAsked) {

@@ -9,9 +9,10 @@
 
 namespace gpuio::core {
 
-Result<SlabMemory> SlabMemory::make(const std::shared_ptr<spi::Device>& device, std::uint32_t bytes) {
+Result<SlabMemory> SlabMemory::make(const std::shared_ptr<spi::Device>& device, std::uint32_t bytes, int numa_node) {
   SlabMemory memory;
-  GPUIO_ASSIGN(memory.pages, HostPages::map(bytes, numa::nearest(device->info().numa_node)));
+  GPUIO_ASSIGN(memory.pages,
+               HostPages::map(bytes, numa::nearest(numa_node >= 0 ? numa_node : device->info().numa_node)));
   Result<Registration> registered =
       MemoryRegistry::process().add(device, memory.pages.base(), memory.pages.size(), spi::RegisterMode::read_write);
   if (registered) {
@@ -32,10 +33,14 @@ struct SlabPreparations::Shared {
 
 struct SlabPreparations::Preparation final : spi::Task {
   explicit Preparation(const SlabPreparations& owner)
-      : device(owner.device_), bytes(owner.bytes_), executor(*owner.executor_), shared(owner.shared_) {}
+      : device(owner.device_),
+        bytes(owner.bytes_),
+        numa_node(owner.numa_node_),
+        executor(*owner.executor_),
+        shared(owner.shared_) {}
 
   void run() override {
-    if (Result<SlabMemory> made = SlabMemory::make(device, bytes); made) memory = *std::move(made);
+    if (Result<SlabMemory> made = SlabMemory::make(device, bytes, numa_node); made) memory = *std::move(made);
     // The ring may take and free this as soon as it is in the list.
     const std::shared_ptr<Shared> kept = shared;
     spi::Executor& driver = executor;
@@ -47,15 +52,18 @@ struct SlabPreparations::Preparation final : spi::Task {
 
   std::shared_ptr<spi::Device> device;
   std::uint32_t bytes;
+  int numa_node;
   spi::Executor& executor;
   std::shared_ptr<Shared> shared;
   std::optional<SlabMemory> memory;
   Preparation* next = nullptr;
 };
 
-SlabPreparations::SlabPreparations(std::shared_ptr<spi::Device> device, std::uint32_t bytes, spi::Executor* executor)
+SlabPreparations::SlabPreparations(std::shared_ptr<spi::Device> device, std::uint32_t bytes, spi::Executor* executor,
+                                   int numa_node)
     : device_(std::move(device)),
       bytes_(bytes),
+      numa_node_(numa_node),
       executor_(executor != nullptr && executor->workers() > 0 ? executor : nullptr),
       shared_(std::make_shared<Shared>()) {}
 

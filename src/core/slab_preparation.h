@@ -20,8 +20,9 @@ struct SlabMemory {
   HostPages pages;            // Declared first: unmapped after it is unregistered.
   Registration registration;  // Empty where the device works with unregistered memory.
 
-  /// Takes milliseconds. Any thread.
-  [[nodiscard]] static Result<SlabMemory> make(const std::shared_ptr<spi::Device>& device, std::uint32_t bytes);
+  /// Takes milliseconds. Any thread. `numa_node` -1: the device's nearest.
+  [[nodiscard]] static Result<SlabMemory> make(const std::shared_ptr<spi::Device>& device, std::uint32_t bytes,
+                                               int numa_node = -1);
 };
 
 /// Memory that the pool prepares for one ring while the reactor goes on. What can't be made is left out: whoever needs
@@ -31,7 +32,8 @@ struct SlabMemory {
 class SlabPreparations {
  public:
   /// Without an executor, or with one that has no pool, nothing is ever prepared.
-  SlabPreparations(std::shared_ptr<spi::Device> device, std::uint32_t bytes, spi::Executor* executor);
+  SlabPreparations(std::shared_ptr<spi::Device> device, std::uint32_t bytes, spi::Executor* executor,
+                   int numa_node = -1);
   /// Waits for the tasks; what they made goes. Not from the reactor.
   ~SlabPreparations();
   SlabPreparations(const SlabPreparations&) = delete;
@@ -54,6 +56,7 @@ class SlabPreparations {
 
   std::shared_ptr<spi::Device> device_;
   std::uint32_t bytes_;
+  int numa_node_;
   spi::Executor* executor_;
   std::shared_ptr<Shared> shared_;
   std::uint32_t outstanding_ = 0;

@@ -46,7 +46,8 @@ SlabRing::SlabRing(std::shared_ptr<spi::Device> device, SlabRingGroup& group, co
       small_bytes_(small_slab_bytes(slab_bytes_)),
       urgent_reserve_((slab_bytes_ / small_bytes_ + kUrgentShare - 1) / kUrgentShare),
       listener_(listener),
-      preparations_(device_, slab_bytes_, options.executor),
+      numa_node_(options.numa_node),
+      preparations_(device_, slab_bytes_, options.executor, numa_node_),
       prepared_max_(options.prepared_max),
       active_max_(options.active_max) {
   assert(small_bytes_ > 0);
@@ -199,7 +200,7 @@ bool SlabRing::grow(SlabClass size_class) {
   if (!failure_.ok()) return false;
   hungry_ = !take_budget();
   if (hungry_) return false;
-  Result<SlabMemory> made = SlabMemory::make(device_, slab_bytes_);
+  Result<SlabMemory> made = SlabMemory::make(device_, slab_bytes_, numa_node_);
   if (!made) {
     group_.budget_.give(slab_bytes_);
     failure_ = std::move(made).error();

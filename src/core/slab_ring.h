@@ -77,6 +77,7 @@ class SlabRing {
     std::uint32_t slab_bytes = 8U << 20U;  ///< Rounded down to pages of 4 KiB; at least two.
     std::uint32_t active_max = ~0U;        ///< First value of the active cap.
     spi::Executor* executor = nullptr;     ///< Whose pool prepares blocks ahead; null: each is made when it is needed.
+    int numa_node = -1;                    ///< Of the slabs; -1: the device's nearest.
     std::uint32_t prepared_max = 0;        ///< Big slabs that are prepared ahead, as long as there are not as many.
   };
 
@@ -150,6 +151,7 @@ class SlabRing {
   const std::uint32_t small_bytes_;
   const std::uint32_t urgent_reserve_;
   SlabMemoryListener* const listener_;
+  const int numa_node_;
   SlabPreparations preparations_;
   const std::uint32_t prepared_max_;
 

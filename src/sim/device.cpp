@@ -47,12 +47,12 @@ Status Device::lost() const {
   return Status(Code::device_lost, "the simulated device is gone").with_scope(Scope::device);
 }
 
-Result<std::byte*> Device::allocate(RegionKind kind, std::size_t bytes, int numa_node) {
+Result<std::byte*> Device::allocate(RegionKind kind, std::size_t bytes, const Placement& placement) {
   GPUIO_TRY(lost());
   if (fate_->strikes(Fault::allocation_failed)) {
     return Status(Code::out_of_memory, "no memory left on the simulated device").with("bytes", bytes);
   }
-  GPUIO_ASSIGN(std::byte * base, inner_->allocate(kind, bytes, numa_node));
+  GPUIO_ASSIGN(std::byte * base, inner_->allocate(kind, bytes, placement));
   ledger_->memory_bytes += bytes;
   return base;
 }

@@ -29,9 +29,9 @@ class StuckDevice final : public spi::ForwardingDevice {
 
   bool memory_is_host() const noexcept override { return false; }
 
-  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, int numa_node) override {
+  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, const Placement& placement) override {
     note();
-    return inner_->allocate(kind, bytes, numa_node);
+    return inner_->allocate(kind, bytes, placement);
   }
   Status free(RegionKind kind, std::byte* base, std::size_t bytes) override {
     note();

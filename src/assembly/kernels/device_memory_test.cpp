@@ -64,12 +64,12 @@ TEST_F(DeviceMemory, HostCodeReadsWhatWasCopiedToHostKinds) {
 
 TEST_F(DeviceMemory, ImpossibleAllocationsAreRefused) {
   for (const RegionKind kind : kKinds) {
-    EXPECT_EQ(device().allocate(kind, 0, -1).status().code(), Code::invalid_argument);
-    const Code huge = device().allocate(kind, std::size_t{1} << 60, -1).status().code();
+    EXPECT_EQ(device().allocate(kind, 0, {}).status().code(), Code::invalid_argument);
+    const Code huge = device().allocate(kind, std::size_t{1} << 60, {}).status().code();
     EXPECT_TRUE(huge == Code::out_of_memory || huge == Code::resource_exhausted) << to_string(huge);
   }
-  EXPECT_EQ(device().allocate(RegionKind::user, 64, -1).status().code(), Code::invalid_argument);
-  EXPECT_EQ(device().allocate(RegionKind::pinned, 64, 999).status().code(), Code::not_found);
+  EXPECT_EQ(device().allocate(RegionKind::user, 64, {}).status().code(), Code::invalid_argument);
+  EXPECT_EQ(device().allocate(RegionKind::pinned, 64, Placement::bind({999})).status().code(), Code::not_found);
 }
 
 TEST_F(DeviceMemory, MemoryOfOthersCannotBeFreed) {
@@ -211,8 +211,8 @@ TEST_F(DeviceMemory, SixteenDevicesExchangeBytesAtOnce) {
     auto opened = driver().open(i).value();
     EXPECT_EQ(opened->info().name, driver().name(i));
     const spi::StreamHandle queue = opened->create_stream().value();
-    std::byte* own = opened->allocate(RegionKind::device, kBytes, -1).value();
-    std::byte* received = opened->allocate(RegionKind::device, kBytes, -1).value();
+    std::byte* own = opened->allocate(RegionKind::device, kBytes, {}).value();
+    std::byte* received = opened->allocate(RegionKind::device, kBytes, {}).value();
     members.push_back({std::move(opened), queue, own, received, random_bytes(kBytes)});
   }
   for (Member& member : members) {

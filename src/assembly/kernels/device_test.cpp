@@ -24,7 +24,7 @@ DeviceTest::~DeviceTest() {
 }
 
 std::byte* DeviceTest::allocate(std::size_t bytes, RegionKind kind) {
-  std::byte* base = device_->allocate(kind, bytes, -1).value();
+  std::byte* base = device_->allocate(kind, bytes, {}).value();
   allocations_.push_back({kind, base, bytes});
   return base;
 }

@@ -43,8 +43,9 @@ class Device {
   /// True if host code may load and store `RegionKind::device` memory: no slab is needed on the way to it.
   [[nodiscard]] virtual bool memory_is_host() const noexcept = 0;
 
-  /// `numa_node` < 0: the nearest. Aligned to at least 256 bytes (device) or a page (host kinds). May synchronise.
-  [[nodiscard]] virtual Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, int numa_node) = 0;
+  /// `placement` is of a machine that has its nodes (placement::check), and the default for memory of the device's own.
+  /// Aligned to at least 256 bytes (device) or a page (host kinds). May synchronise.
+  [[nodiscard]] virtual Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, const Placement& placement) = 0;
   [[nodiscard]] virtual Status free(RegionKind kind, std::byte* base, std::size_t bytes) = 0;
 
   /// Lets the copy engine and kernels use host memory that others allocated; page-aligned. Ranges never overlap.

@@ -20,8 +20,8 @@ class ForwardingDevice : public Device {
   Result<MemoryUse> memory_use() const override { return inner_->memory_use(); }
   bool memory_is_host() const noexcept override { return inner_->memory_is_host(); }
 
-  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, int numa_node) override {
-    return inner_->allocate(kind, bytes, numa_node);
+  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, const Placement& placement) override {
+    return inner_->allocate(kind, bytes, placement);
   }
   Status free(RegionKind kind, std::byte* base, std::size_t bytes) override { return inner_->free(kind, base, bytes); }
   Status register_memory(std::byte* base, std::size_t bytes, RegisterMode mode) override {

@@ -41,7 +41,10 @@ class FakeDevice final : public spi::Device {
   [[nodiscard]] std::size_t register_calls() const { return register_calls_; }
   /// Overlapping registrations, and frees and unregistrations of what was not there. A correct caller keeps it at 0.
   [[nodiscard]] std::size_t mistakes() const { return mistakes_; }
-  [[nodiscard]] int last_numa_node() const { return last_numa_node_; }
+  [[nodiscard]] Placement last_placement() const {
+    const std::lock_guard lock(mutex_);
+    return last_placement_;
+  }
 
   const DeviceInfo& info() const noexcept override { return info_; }
   bool memory_is_host() const noexcept override { return host_; }
@@ -58,12 +61,12 @@ class FakeDevice final : public spi::Device {
     }
   }
 
-  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, int numa_node) override {
+  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, const Placement& placement) override {
     void* const memory = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
     if (memory == nullptr) return Status(Code::out_of_memory, "no memory");
     const std::lock_guard lock(mutex_);
     allocated_[static_cast<std::byte*>(memory)] = {bytes, kind};
-    last_numa_node_ = numa_node;
+    last_placement_ = placement;
     return static_cast<std::byte*>(memory);
   }
 
@@ -152,7 +155,7 @@ class FakeDevice final : public spi::Device {
   Ranges registered_;
   std::atomic<std::size_t> register_calls_{0};
   std::atomic<std::size_t> mistakes_{0};
-  std::atomic<int> last_numa_node_{-1};
+  Placement last_placement_;
 };
 
 }  // namespace gpuio::core

@@ -98,7 +98,9 @@ std::string name_of(const Sysfs& sysfs, const std::filesystem::path& folder, Dev
 }  // namespace
 
 void read_pci(const Sysfs& sysfs, Topology& topology) {
-  for (const std::string& address : sysfs.names(kDevices)) {
+  std::vector<std::string> addresses = sysfs.names(kDevices);
+  std::ranges::sort(addresses);  // Hexadecimal: "3a" before "98" before "d7".
+  for (const std::string& address : addresses) {
     const std::filesystem::path folder = kDevices / address;
     const auto kind = kind_of(sysfs.number_or(folder / "class", 0), sysfs.number_or(folder / "vendor", 0));
     if (!kind) continue;

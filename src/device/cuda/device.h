@@ -32,7 +32,7 @@ class Device final : public spi::Device {
   Result<MemoryUse> memory_use() const override;
   bool memory_is_host() const noexcept override { return false; }
 
-  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, int numa_node) override;
+  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, const Placement& placement) override;
   Status free(RegionKind kind, std::byte* base, std::size_t bytes) override;
   Status register_memory(std::byte* base, std::size_t bytes, spi::RegisterMode mode) override;
   Status unregister_memory(std::byte* base, std::size_t bytes) override;
@@ -69,8 +69,8 @@ class Device final : public spi::Device {
   Device(const gpuio_cuda_table& table, gpuio_cuda_device* device) : table_(table), device_(device) {}
 
   Result<std::byte*> allocate_device(std::size_t bytes);
-  Result<std::byte*> allocate_pinned(std::size_t bytes, int numa_node);
-  Result<std::byte*> allocate_mapped(std::size_t bytes, int numa_node);
+  Result<std::byte*> allocate_pinned(std::size_t bytes, const Placement& placement);
+  Result<std::byte*> allocate_mapped(std::size_t bytes, const Placement& placement);
   Status free_pinned(std::byte* base);
 
   const gpuio_cuda_table& table_;

@@ -5,23 +5,22 @@
 
 #include "base/try.h"
 #include "core/numa.h"
+#include "core/placement.h"
 #include "device/cuda/device.h"
 
 // A CUDA device's memory: what it has, what it can use, and copies.
 namespace gpuio::cuda {
 
-Result<std::byte*> Device::allocate(RegionKind kind, std::size_t bytes, int numa_node) {
+Result<std::byte*> Device::allocate(RegionKind kind, std::size_t bytes, const Placement& placement) {
   if (bytes == 0) return Status(Code::invalid_argument, "an allocation of zero bytes");
-  if (numa_node >= 0 && !core::numa::exists(numa_node)) {
-    return Status(Code::not_found, "no such NUMA node: node=" + std::to_string(numa_node));
-  }
+  GPUIO_TRY(core::placement::check(placement, bytes));
   switch (kind) {
     case RegionKind::device:
       return allocate_device(bytes);
     case RegionKind::pinned:
-      return allocate_pinned(bytes, numa_node);
+      return allocate_pinned(bytes, placement);
     case RegionKind::mapped:
-      return allocate_mapped(bytes, numa_node);
+      return allocate_mapped(bytes, placement);
     case RegionKind::user:
     case RegionKind::shared:
       break;
@@ -37,9 +36,9 @@ Result<std::byte*> Device::allocate_device(std::size_t bytes) {
 }
 
 /// Huge pages registered with the device: as fast for it as cudaHostAlloc's and allocated ten times faster.
-Result<std::byte*> Device::allocate_pinned(std::size_t bytes, int numa_node) {
-  const int node = numa_node >= 0 ? numa_node : core::numa::nearest(info_.numa_node);
-  GPUIO_ASSIGN(core::HostPages pages, core::HostPages::map(bytes, node));
+Result<std::byte*> Device::allocate_pinned(std::size_t bytes, const Placement& placement) {
+  const int nearest = core::numa::nearest(info_.numa_node);
+  GPUIO_ASSIGN(core::HostPages pages, core::HostPages::map(bytes, nearest, placement));
   std::byte* base = pages.base();
   GPUIO_TRY(register_memory(base, pages.size(), spi::RegisterMode::read_write));
   std::lock_guard lock(mutex_);
@@ -47,7 +46,11 @@ Result<std::byte*> Device::allocate_pinned(std::size_t bytes, int numa_node) {
   return base;
 }
 
-Result<std::byte*> Device::allocate_mapped(std::size_t bytes, int numa_node) {
+Result<std::byte*> Device::allocate_mapped(std::size_t bytes, const Placement& placement) {
+  if (placement.strict || placement.nodes.size() > 1 || placement.policy > PlacementPolicy::preferred) {
+    return Status(Code::unsupported, "CUDA's driver places mapped memory near to one node: Placement::preferred")
+        .with("policy", to_string(placement.policy));
+  }
   if (const Capability can = capability(Ability::mapped_regions); !can) return Status(Code::unsupported, can.reason);
   std::lock_guard lock(mutex_);
   GPUIO_ASSIGN(const MemoryUse use, memory_use());
@@ -60,8 +63,8 @@ Result<std::byte*> Device::allocate_mapped(std::size_t bytes, int numa_node) {
         .with("device_free_bytes", use.free_bytes);
   }
   void* memory = nullptr;
-  Status status =
-      status_of(table_, table_.allocate_mapped(device_, bytes, numa_node, &memory), "allocating mapped memory");
+  const int node = placement.nodes.empty() ? -1 : placement.nodes.front();
+  Status status = status_of(table_, table_.allocate_mapped(device_, bytes, node, &memory), "allocating mapped memory");
   if (!status.ok()) return status.with("bytes", bytes);
   mapped_bytes_ += bytes;
   return static_cast<std::byte*>(memory);

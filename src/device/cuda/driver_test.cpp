@@ -57,7 +57,7 @@ TEST(CudaDriver, NamesAndBoundsItsDevices) {
 TEST(CudaDevice, FailuresCarryKindNameAndNumber) {
   Driver driver(fake("none"));
   const auto device = driver.open(0).value();
-  const Status full = device->allocate(RegionKind::device, 64, -1).status();
+  const Status full = device->allocate(RegionKind::device, 64, {}).status();
   EXPECT_EQ(full.code(), Code::out_of_memory);
   EXPECT_EQ(full.native(), 2);
   EXPECT_NE(full.to_string().find("fakeErrorFull"), std::string::npos);
@@ -69,13 +69,13 @@ TEST(CudaDevice, FailuresCarryKindNameAndNumber) {
 TEST(CudaDevice, MappedMemoryStaysWithinTheCardsFreeMemory) {
   Driver driver(fake("none"));  // 500 bytes free.
   const auto device = driver.open(0).value();
-  EXPECT_EQ(device->allocate(RegionKind::mapped, 501, -1).status().code(), Code::resource_exhausted);
-  std::byte* memory = device->allocate(RegionKind::mapped, 400, -1).value();
-  const Status second = device->allocate(RegionKind::mapped, 200, -1).status();
+  EXPECT_EQ(device->allocate(RegionKind::mapped, 501, {}).status().code(), Code::resource_exhausted);
+  std::byte* memory = device->allocate(RegionKind::mapped, 400, {}).value();
+  const Status second = device->allocate(RegionKind::mapped, 200, {}).status();
   EXPECT_EQ(second.code(), Code::resource_exhausted) << "what is mapped already counts";
   EXPECT_NE(second.to_string().find("pinned"), std::string::npos) << "says what to use instead";
   EXPECT_TRUE(device->free(RegionKind::mapped, memory, 400).ok());
-  EXPECT_TRUE(device->allocate(RegionKind::mapped, 200, -1).has_value());
+  EXPECT_TRUE(device->allocate(RegionKind::mapped, 200, {}).has_value());
 }
 
 TEST(CudaDevice, AbilitiesThatTheDriverLacksHaveTheirReasons) {

@@ -76,8 +76,8 @@ Result<MemoryUse> Device::memory_use() const {
   return MemoryUse{memory.available_bytes, memory.total_bytes};
 }
 
-Result<std::byte*> Device::allocate(RegionKind kind, std::size_t bytes, int numa_node) {
-  return memory_.allocate(kind, bytes, numa_node);
+Result<std::byte*> Device::allocate(RegionKind kind, std::size_t bytes, const Placement& placement) {
+  return memory_.allocate(kind, bytes, placement);
 }
 
 Status Device::free(RegionKind, std::byte* base, std::size_t bytes) { return memory_.free(base, bytes); }

@@ -28,7 +28,7 @@ class Device final : public spi::Device {
   Result<MemoryUse> memory_use() const override;
   bool memory_is_host() const noexcept override { return true; }
 
-  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, int numa_node) override;
+  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, const Placement& placement) override;
   Status free(RegionKind kind, std::byte* base, std::size_t bytes) override;
   Status register_memory(std::byte* base, std::size_t bytes, spi::RegisterMode mode) override;
   Status unregister_memory(std::byte* base, std::size_t bytes) override;

@@ -127,9 +127,9 @@ TEST(HostMemory, PinnedMemoryBeyondTheMemlockLimitIsRefusedWithTheWayOut) {
     const rlimit limit{65536, 65536};
     if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0 || (getuid() == 0 && setuid(65534) != 0)) _exit(2);
     Memory memory;
-    const Status status = memory.allocate(RegionKind::pinned, 1 << 20, -1).status();
+    const Status status = memory.allocate(RegionKind::pinned, 1 << 20, {}).status();
     const bool explained = status.to_string().find("ulimit -l") != std::string::npos;
-    const bool small_works = memory.allocate(RegionKind::pinned, 4096, -1).has_value();
+    const bool small_works = memory.allocate(RegionKind::pinned, 4096, {}).has_value();
     _exit(status.code() == Code::resource_exhausted && explained && small_works ? 0 : 1);
   }
   int result = -1;
@@ -139,7 +139,7 @@ TEST(HostMemory, PinnedMemoryBeyondTheMemlockLimitIsRefusedWithTheWayOut) {
 
 TEST(HostMemory, PinnedPagesAreLocked) {
   Memory memory;
-  std::byte* base = memory.allocate(RegionKind::pinned, 4096, -1).value();
+  std::byte* base = memory.allocate(RegionKind::pinned, 4096, {}).value();
   base[0] = std::byte{1};
   std::ifstream status("/proc/self/status");
   std::uint64_t locked_kib = 0;
@@ -153,7 +153,7 @@ TEST(HostMemory, PinnedPagesAreLocked) {
 TEST(HostMemory, TouchingRangesMayBothBeRegisteredAndOverlapsMayNot) {
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   Memory memory;
-  std::byte* base = memory.allocate(RegionKind::device, 8 * page, -1).value();
+  std::byte* base = memory.allocate(RegionKind::device, 8 * page, {}).value();
   expect_ok(memory.register_range(base + 2 * page, 2 * page));
   expect_ok(memory.register_range(base, 2 * page));
   expect_ok(memory.register_range(base + 4 * page, page));
@@ -168,7 +168,7 @@ TEST(HostMemory, TouchingRangesMayBothBeRegisteredAndOverlapsMayNot) {
 
 TEST(HostMemory, FreeingTwiceIsRefused) {
   Memory memory;
-  std::byte* base = memory.allocate(RegionKind::device, 100, -1).value();
+  std::byte* base = memory.allocate(RegionKind::device, 100, {}).value();
   EXPECT_EQ(memory.free(base, 99).code(), Code::invalid_argument);
   expect_ok(memory.free(base, 100));
   EXPECT_EQ(memory.free(base, 100).code(), Code::invalid_argument);

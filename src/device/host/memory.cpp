@@ -13,7 +13,7 @@
 
 #include "base/align.h"
 #include "base/try.h"
-#include "core/numa.h"
+#include "core/placement.h"
 
 namespace gpuio::host {
 namespace {
@@ -25,11 +25,15 @@ std::size_t page_bytes() {
   return bytes;
 }
 
-Result<std::byte*> map_pages(std::size_t bytes) {
+Result<std::byte*> map_pages(std::size_t bytes, HugePages huge_pages) {
   void* mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return Status(Code::out_of_memory, "the system has no such memory").with("bytes", bytes);
   // Refused where the kernel has no huge pages: slower, not wrong.
-  if (bytes >= kHugePageBytes) madvise(mapped, bytes, MADV_HUGEPAGE);
+  if (huge_pages == HugePages::never) {
+    madvise(mapped, bytes, MADV_NOHUGEPAGE);
+  } else if (bytes >= kHugePageBytes) {
+    madvise(mapped, bytes, MADV_HUGEPAGE);
+  }
   return static_cast<std::byte*>(mapped);
 }
 
@@ -60,13 +64,14 @@ auto find_overlap(const std::map<std::byte*, std::size_t>& book, std::byte* base
 
 }  // namespace
 
-Result<std::byte*> Memory::allocate(RegionKind kind, std::size_t bytes, int numa_node) {
+Result<std::byte*> Memory::allocate(RegionKind kind, std::size_t bytes, const Placement& placement) {
   if (bytes == 0) return Status(Code::invalid_argument, "an allocation of zero bytes");
   if (kind == RegionKind::user) return Status(Code::invalid_argument, "user memory is lent, not allocated");
   if (bytes > SIZE_MAX / 2) return Status(Code::out_of_memory, "more than the address space").with("bytes", bytes);
   const std::size_t whole = base::align_up(bytes, page_bytes());
-  GPUIO_ASSIGN(std::byte * base, map_pages(whole));
-  Status status = numa_node >= 0 ? core::numa::bind(base, whole, numa_node) : Status();
+  GPUIO_ASSIGN(std::byte * base, map_pages(whole, placement.huge_pages));
+  // The host device's nearest node is the one of the thread that touches: the kernel's own way.
+  Status status = core::placement::place(core::PlacementSystem::process(), base, whole, placement, -1);
   if (status.ok() && kind == RegionKind::pinned) status = lock_pages(base, whole);
   if (!status.ok()) {
     munmap(base, whole);

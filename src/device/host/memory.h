@@ -15,7 +15,7 @@ namespace gpuio::host {
 /// Thread safety: all members.
 class Memory {
  public:
-  [[nodiscard]] Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, int numa_node);
+  [[nodiscard]] Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, const Placement& placement);
   [[nodiscard]] Status free(std::byte* base, std::size_t bytes);
 
   /// There is nothing to register on the host, but what an accelerator would refuse is refused here too.
