@@ -9,6 +9,7 @@ from pathlib import Path
 
 RECIPE = Path(__file__).resolve().parents[1] / "image"
 CANNOT = 77
+KEPT = 3
 
 
 class Missing(Exception):
@@ -56,16 +57,21 @@ def find():
 
 
 def build():
-    """Makes the image if it is missing; Missing where this machine can't. Those of earlier recipes are dropped."""
+    """Makes the image if it is missing; Missing where this machine can't."""
     folder = place()
     if not folder.joinpath("facts").exists():
+        print(f"making the guest's image in {folder}", flush=True)
         run = subprocess.run([RECIPE / "build", folder], check=False, text=True, stdout=subprocess.PIPE)
         lines = run.stdout.strip().splitlines()
         if run.returncode == CANNOT:
             raise Missing(lines[-1])
         if run.returncode != 0:
             raise SystemExit("\n".join([*lines, "error: the guest's image could not be built"]))
-        for other in cache().iterdir():
-            if other.name != folder.name:
-                shutil.rmtree(other)
+        drop_old()
     return find()
+
+
+def drop_old():
+    """Images of recipes that were not the last few: another branch may have another recipe."""
+    for old in sorted(cache().iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        shutil.rmtree(old)

@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from .guest import Guest, GuestError
+from .guest import EmulatorDied, Guest, GuestError
 
 PASSED = re.compile(r"^\[       OK \] (\S+) \(\d+ ms\)$", re.MULTILINE)
 FAILED = re.compile(r"^\[  FAILED  \] (\S+?),? .*\(\d+ ms\)$", re.MULTILINE)
@@ -50,7 +50,7 @@ class Lab:
                 yield guest
             finally:
                 log.write_text(guest.text())
-        self._count(log.read_text())
+        self.count(log.read_text())
 
     def check(self, what, holds, why=""):
         """One test that is the lane's own."""
@@ -75,7 +75,8 @@ class Lab:
         self.outcome.seconds = time.monotonic() - self._started
         return self.outcome
 
-    def _count(self, text):
+    def count(self, text):
+        """Adds what a program printed: its tests, and facts for the record."""
         self.outcome.passed += len(PASSED.findall(text))
         self.outcome.skipped += len(SKIPPED.findall(text))
         self.outcome.failures += [f"{test} failed in the guest" for test in FAILED.findall(text)]
@@ -83,9 +84,11 @@ class Lab:
 
 
 def run(lane, lab):
-    """Runs a lane to its end, whatever happens in it."""
+    """Runs a lane to its end, whatever happens in it. Raises EmulatorDied: then it says nothing of what it tests."""
     try:
         lane.steps(lab)
+    except EmulatorDied:
+        raise
     except GuestError as error:
         return lab.finish(error)
     return lab.finish()
