@@ -14,5 +14,6 @@ void one_small(const Options& options, Samples& samples);
 void submit(const Options& options, Samples& samples);
 void priority(const Options& options, Samples& samples);
 void startup(const Options& options, Samples& samples);
+void memory_startup(const Options& options, Samples& samples);
 
 }  // namespace gpuio::bench

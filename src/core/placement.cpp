@@ -139,7 +139,7 @@ int bind_weighted(PlacementSystem& system, std::byte* base, std::size_t bytes, c
     const int error = system.bind(base, bytes, MemoryMode::weighted, nodes);  // Linux 6.9
     if (error != EINVAL) return error;
   }
-  const Deal deal = deal_of(system, placement, topology, nodes, bytes);
+  const Deal deal = deal_of(system, placement, topology, nodes, base, bytes, DealFor::pages_to_come);
   for (std::uint64_t at = 0; at < bytes;) {
     const std::uint64_t run = std::min<std::uint64_t>(deal.run_at(at), bytes - at);
     const int node = deal.node_at(at);
@@ -242,33 +242,33 @@ Status place(PlacementSystem& system, std::byte* base, std::size_t bytes, const 
   return verify(system, base, bytes, placement, nearest);
 }
 
-Deal::Deal(std::vector<int> nodes, std::vector<std::uint32_t> weights, std::uint64_t stripe_bytes)
-    : nodes_(std::move(nodes)) {
+Deal::Deal(std::vector<int> nodes, std::vector<std::uint32_t> weights, std::uint64_t stripe_bytes,
+           std::uint64_t phase_bytes)
+    : nodes_(std::move(nodes)), phase_bytes_(phase_bytes) {
   std::uint64_t end = 0;
   for (const std::uint32_t weight : weights) ends_.push_back(end += weight * stripe_bytes);
 }
 
 int Deal::node_at(std::uint64_t offset) const noexcept {
-  const auto turn = std::ranges::upper_bound(ends_, offset % ends_.back());
+  const auto turn = std::ranges::upper_bound(ends_, (offset + phase_bytes_) % ends_.back());
   return nodes_[static_cast<std::size_t>(turn - ends_.begin())];
 }
 
 std::uint64_t Deal::run_at(std::uint64_t offset) const noexcept {
-  const std::uint64_t into = offset % ends_.back();
+  const std::uint64_t into = (offset + phase_bytes_) % ends_.back();
   return *std::ranges::upper_bound(ends_, into) - into;
 }
 
 std::uint64_t Deal::stripe_bytes_for(std::uint64_t bytes, const std::vector<std::uint32_t>& weights,
                                      std::uint64_t page_bytes) noexcept {
-  constexpr std::uint64_t kRoundsMin = 4;
   const std::uint64_t round = std::accumulate(weights.begin(), weights.end(), std::uint64_t{0});
-  const std::uint64_t unit = bytes / round / kRoundsMin >= kHugePageBytes ? kHugePageBytes : page_bytes;
+  const std::uint64_t unit = bytes / round >= kHugePageBytes ? kHugePageBytes : page_bytes;
   const std::uint64_t rounds_max = std::max<std::uint64_t>(1, kRangesMax / weights.size());
   return std::max(unit, base::align_up(bytes / round / rounds_max, unit));
 }
 
 Deal deal_of(PlacementSystem& system, const Placement& placement, const Topology& topology,
-             const std::vector<int>& nodes, std::uint64_t bytes) {
+             const std::vector<int>& nodes, const std::byte* base, std::uint64_t bytes, DealFor what) {
   std::vector<std::uint32_t> weights = placement.weights;
   if (weights.empty() && placement.policy == PlacementPolicy::weighted_interleave) {
     weights = system.kernel_weights(nodes).value_or(std::vector<std::uint32_t>());
@@ -283,8 +283,10 @@ Deal deal_of(PlacementSystem& system, const Placement& placement, const Topology
     }
   }
   if (weights.empty()) weights.assign(nodes.size(), 1);
-  const std::uint64_t stripe = Deal::stripe_bytes_for(bytes, weights, system.page_bytes());
-  return {nodes, std::move(weights), stripe};
+  std::uint64_t stripe = Deal::stripe_bytes_for(bytes, weights, system.page_bytes());
+  if (what == DealFor::pages_there && bytes >= kHugePageBytes) stripe = std::max(stripe, kHugePageBytes);
+  const std::uint64_t phase = stripe >= kHugePageBytes ? reinterpret_cast<std::uintptr_t>(base) % kHugePageBytes : 0;
+  return {nodes, std::move(weights), stripe, phase};
 }
 
 }  // namespace gpuio::core::placement

@@ -45,17 +45,18 @@ namespace gpuio::core::placement {
 /// Nodes that `placement` names, or means where it names none. Empty: anywhere.
 [[nodiscard]] std::vector<int> nodes_of(const Placement& placement, const Topology& topology, int nearest);
 
-/// Turns of several nodes: `weight` stripes for each in its turn, from offset 0 on.
+/// Turns of several nodes: `weight` stripes for each in its turn.
 class Deal {
  public:
-  /// `weights` as long as `nodes`, both not empty.
-  Deal(std::vector<int> nodes, std::vector<std::uint32_t> weights, std::uint64_t stripe_bytes);
+  /// `weights` as long as `nodes`, both not empty. `phase_bytes`: what of the first turn lies before offset 0.
+  Deal(std::vector<int> nodes, std::vector<std::uint32_t> weights, std::uint64_t stripe_bytes,
+       std::uint64_t phase_bytes = 0);
 
   [[nodiscard]] int node_at(std::uint64_t offset) const noexcept;
   /// Bytes from `offset` on that are the same node's turn.
   [[nodiscard]] std::uint64_t run_at(std::uint64_t offset) const noexcept;
 
-  /// Whole huge pages where there is room for some turns of them; long enough that the kernel's list of ranges stays
+  /// Whole huge pages where there is room for a round of them; long enough that the kernel's list of ranges stays
   /// short.
   [[nodiscard]] static std::uint64_t stripe_bytes_for(std::uint64_t bytes, const std::vector<std::uint32_t>& weights,
                                                       std::uint64_t page_bytes) noexcept;
@@ -63,12 +64,16 @@ class Deal {
  private:
   std::vector<int> nodes_;
   std::vector<std::uint64_t> ends_;  ///< Of each node's turn, in bytes from the round's start.
+  std::uint64_t phase_bytes_;
 };
 
-/// How `placement` deals `bytes` to `nodes`: the weights given, the kernel's, or those of bandwidth; ones for
-/// interleave.
+/// Of memory that has no pages yet, stripes may be of any size. Of pages that are there, a huge one moves as a whole.
+enum class DealFor : std::uint8_t { pages_to_come, pages_there };
+
+/// How `placement` deals [base, base + bytes) to `nodes`: by the weights given, the kernel's, or those of bandwidth; by
+/// ones for interleave. Stripes of huge pages begin where huge pages do.
 [[nodiscard]] Deal deal_of(PlacementSystem& system, const Placement& placement, const Topology& topology,
-                           const std::vector<int>& nodes, std::uint64_t bytes);
+                           const std::vector<int>& nodes, const std::byte* base, std::uint64_t bytes, DealFor what);
 
 /// "0 2 5", for messages.
 [[nodiscard]] std::string text_of(const std::vector<int>& nodes);

@@ -75,21 +75,22 @@ class Migration {
         nodes_(std::move(nodes)),
         dealt_(placement.policy == PlacementPolicy::interleave ||
                placement.policy == PlacementPolicy::weighted_interleave),
-        deal_(deal_of(system, placement, topology, nodes_, pages.bytes)) {
+        deal_(deal_of(system, placement, topology, nodes_, pages.base, pages.bytes, DealFor::pages_there)) {
     report_.page_bytes = pages.page_bytes;
   }
 
   /// Bytes that each node is still to take: what strict memory needs room for.
   Result<std::map<int, std::uint64_t>> wanted() {
     std::map<int, std::uint64_t> bytes;
-    GPUIO_TRY(pages_.each_slice([&](std::size_t offset, std::span<void* const> slice) -> Status {
+    const auto add = [&](std::size_t offset, std::span<void* const> slice) -> Status {
       GPUIO_TRY(query(slice));
       for (std::size_t i = 0; i < slice.size(); ++i) {
         const int target = target_of(offset + i * pages_.page_bytes, places_[i]);
         if (target >= 0) bytes[target] += pages_.page_bytes;
       }
       return {};
-    }));
+    };
+    GPUIO_TRY(pages_.each_slice(add));
     return bytes;
   }
 
@@ -146,7 +147,9 @@ class Migration {
   Status move_once(std::vector<void*>& wrong, std::vector<int>& targets, bool last) {
     std::vector<int> outcomes(wrong.size(), kNotReached);
     const int error = system_.move(wrong, targets, outcomes);
-    if (error != 0 && error != ENOENT) return no_answer(error);
+    if (error == EPERM || error == ENOSYS) return no_answer(error);
+    // Anything else (a full node is ENOMEM) ends the call where it stands, and is the reason of those after it.
+    if (error != 0) std::ranges::replace(outcomes, kNotReached, -error);
     GPUIO_TRY(query(wrong));
     std::size_t left = 0;
     for (std::size_t i = 0; i < wrong.size(); ++i) {

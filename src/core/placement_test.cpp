@@ -209,7 +209,7 @@ TEST(Deal, StripesAreHugePagesWhereTheyFitAndNeverTooManyRanges) {
   constexpr std::uint64_t kMiB = 1U << 20U;
   EXPECT_EQ(Deal::stripe_bytes_for(64 * kPage, {3, 1}, kPage), kPage);
   EXPECT_EQ(Deal::stripe_bytes_for(64 * kMiB, {3, 1}, kPage), 2 * kMiB);
-  for (const std::uint64_t bytes : {1ULL << 30U, 1ULL << 40U, (1ULL << 44U) + 12345}) {
+  for (const std::uint64_t bytes : {1ULL << 34U, 1ULL << 40U, (1ULL << 44U) + 12345}) {
     const std::uint64_t stripe = Deal::stripe_bytes_for(bytes, {200, 1}, kPage);
     EXPECT_EQ(stripe % (2 * kMiB), 0U);
     EXPECT_LE(2 * (bytes / (201 * stripe) + 1), 4096U);
@@ -290,6 +290,20 @@ TEST(Migration, PagesOfAHugePageThatMovedWithItsFirstAreMovedNotBusy) {
   EXPECT_EQ(report.failed_pages, 0U);
 }
 
+TEST(Migration, HugePagesAreDealtWholeWhereverTheRangeBegins) {
+  for (const std::size_t first : {0U, 100U}) {
+    FakePlacementSystem system({4000, 4000});
+    system.huge = true;
+    std::byte* const base = FakePlacementSystem::address(512 * 100 + first);
+    ASSERT_EQ(system.touch(base, 2048 * kPage), 0);
+    const MigrationReport report = migrate(system, base, 2048 * kPage, Placement::interleave({0, 1}), -1).value();
+    EXPECT_EQ(report.moved_pages, 1024U);
+    EXPECT_EQ(report.failed_pages, 0U);
+    EXPECT_EQ(system.on(0), 1024U);
+    EXPECT_EQ(system.on(1), 1024U);
+  }
+}
+
 TEST(Migration, PagesThatStayAreCountedByReasonAndTheOthersMove) {
   FakePlacementSystem system({100, 6});
   ASSERT_EQ(system.touch(kBase, 10 * kPage), 0);
@@ -303,6 +317,17 @@ TEST(Migration, PagesThatStayAreCountedByReasonAndTheOthersMove) {
     EXPECT_TRUE(failure.reason.code() == Code::busy || failure.reason.code() == Code::out_of_memory);
     EXPECT_EQ(failure.pages, 2U);
   }
+}
+
+TEST(Migration, ACallThatTheKernelBreaksOffIsAReasonAndNoFailure) {
+  FakePlacementSystem system({100, 100});
+  ASSERT_EQ(system.touch(kBase, 10 * kPage), 0);
+  system.move_error = ENOMEM;
+  const MigrationReport report = migrate(system, kBase, 10 * kPage, Placement::preferred(1), -1).value();
+  EXPECT_EQ(report.moved_pages, 0U);
+  ASSERT_THAT(report.failures, SizeIs(1));
+  EXPECT_EQ(report.failures[0].reason.code(), Code::out_of_memory);
+  EXPECT_EQ(report.failures[0].pages, 10U);
 }
 
 TEST(Migration, StrictAndFullMovesNothingAndBindsNothing) {
@@ -335,14 +360,17 @@ class RealPages : public testing::Test {
     for (const MemoryNode& node : topology.nodes) {
       if (node.usable && node.available_bytes > 4 * kBytes) nodes_.push_back(node.id);
     }
-    memory_ =
-        static_cast<std::byte*>(::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mapped_ = ::mmap(nullptr, 2 * kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(mapped_, MAP_FAILED);
+    memory_ = static_cast<std::byte*>(mapped_) + kBytes - reinterpret_cast<std::uintptr_t>(mapped_) % kBytes;
     if (!report(PlacementSystem::process(), memory_, kBytes)) GTEST_SKIP() << "no move_pages here";
     if (nodes_.empty()) GTEST_SKIP() << "no node has room";
   }
-  void TearDown() override { ::munmap(memory_, kBytes); }
+  void TearDown() override { ::munmap(mapped_, 2 * kBytes); }
 
   static constexpr std::size_t kBytes = std::size_t{16} << 20U;
+  void* mapped_ = nullptr;
+  void* mapped_ = nullptr;
   std::byte* memory_ = nullptr;
   std::vector<int> nodes_;
 };

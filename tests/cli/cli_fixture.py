@@ -11,6 +11,7 @@ import tempfile
 import unittest
 
 GPUIO = os.environ.get("GPUIO_CLI", "gpuio")
+REPOSITORY = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 TIMEOUT_S = 60
 MIB = 1 << 20
 
@@ -62,6 +63,13 @@ class CliTest(unittest.TestCase):
 
     def write_random(self, name, size):
         return self.write(name, random.Random(name).randbytes(size))
+
+    def unpack_tree(self, name):
+        """The folder with the kernel's files of src/core/topology/fixtures/NAME.tree."""
+        folder = self.path("tree-" + name)
+        subprocess.run([os.path.join(REPOSITORY, "tools", "sysfs_tree"), "unpack",
+                        os.path.join(REPOSITORY, "src/core/topology/fixtures", name + ".tree"), folder], check=True)
+        return folder
 
     def run_ok(self, *arguments, **changes):
         result = run(*arguments, **changes)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 import unittest
+from xml.etree import ElementTree
 
 from cli_fixture import GPUIO, MIB, CliTest, environment, run, safetensors_bytes
 
@@ -263,6 +264,45 @@ class Doctor(CliTest):
             self.assertTrue(finding["subject"])
 
 
+class Topology(CliTest):
+    def test_this_machine_has_nodes_whose_processors_we_may_use(self):
+        report = self.run_json("topology")
+        self.assertEqual(list(report), ["schema", "nodes", "offline_nodes", "devices", "cxl", "dax_devices",
+                                        "allowed_cpus", "memory_limit_bytes"])
+        self.assertEqual(report["schema"], "gpuio.topology/1")
+        self.assertTrue(any(node["usable"] for node in report["nodes"]))
+        self.assertTrue(set(report["allowed_cpus"]) & {cpu for node in report["nodes"] for cpu in node["cpus"]})
+
+    def test_another_machines_copy_is_shown_with_its_cxl_memory(self):
+        report = self.run_json("topology", "--root", self.unpack_tree("two_sockets"))
+        self.assertEqual([node["tier"] for node in report["nodes"]], ["dram", "dram", "cxl"])
+        self.assertEqual(report["cxl"]["regions"][0]["memories"], ["mem0", "mem1"])
+        self.assertEqual(report["memory_limit_bytes"], 768 << 30)
+        gpus = [device["node"] for device in report["devices"] if device["kind"] == "accelerator"]
+        self.assertEqual(gpus, [0, 0, 1, 1])
+
+    def test_the_table_shows_nodes_devices_links_and_decoders(self):
+        text = self.run_ok("topology", "--root", self.unpack_tree("two_sockets")).stdout
+        self.assertRegex(text, r"2 +512 GiB +512 GiB +cxl +- +52.0 GB/s, 262 ns +24 +14 +10")
+        self.assertRegex(text, r"NVIDIA H100 80GB HBM3 +accelerator +0000:18:00.0 +x16 32 GT/s, 63.0 GB/s")
+        self.assertRegex(text, r"nvme3 .*x2 of x4 16 GT/s")
+        self.assertRegex(text, r"region0 +512 GiB +ram +mem0 mem1 +2 +dax0.0 \(system_ram\)")
+        self.assertRegex(text, r"decoder0.0 +root0 \(root\)")
+
+    def test_the_picture_is_xml_that_names_every_node_and_device(self):
+        self.run_ok("topology", "--root", self.unpack_tree("two_sockets"), "--svg", self.path("m.svg"))
+        words = {element.text for element in ElementTree.parse(self.path("m.svg")).iter() if element.text}
+        self.assertLessEqual({"node 0", "node 1", "node 2", "512 GiB cxl", "NVIDIA H100 80GB HBM3", "nvme3", "mem2",
+                              "x2 of x4 16 GT/s"}, words)
+
+    def test_bad_folders_and_files_are_named(self):
+        self.assert_fails(run("topology", "--root", self.path("missing")), 1, "not_found")
+        tree = self.unpack_tree("far_node")
+        self.write("tree-far_node/sys/devices/system/node/online", b"0-x")
+        self.assert_fails(run("topology", "--root", tree), 1, "corrupt", "node/online")
+        self.assert_fails(run("topology", "--svg", self.path("no/such/folder.svg")), 1, "not_found", "folder.svg")
+
+
 class CommandLine(CliTest):
     def test_bad_ones_exit_2_and_name_the_nearest(self):
         self.assert_fails(run("laod", "x"), 2, "unknown command 'laod'", "'load'")
@@ -275,7 +315,7 @@ class CommandLine(CliTest):
         self.assert_fails(run(), 2, "no command given", "gpuio --help")
 
     def test_help_goes_to_stdout_and_shows_examples(self):
-        for command in ([], ["load"], ["copy"], ["doctor"], ["stat"], ["config", "show"], ["completion"]):
+        for command in ([], ["load"], ["copy"], ["doctor"], ["topology"], ["stat"], ["config", "show"], ["completion"]):
             self.assertIn("Examples:", self.run_ok(*command, "--help").stdout)
 
     def test_exit_codes_of_help_and_page_are_the_same(self):
@@ -289,8 +329,9 @@ class CommandLine(CliTest):
         with open(os.path.join(DOCS, "cli.md"), encoding="utf-8") as page:
             text = page.read()
         path = self.write("m.safetensors", safetensors_bytes({"w": b"1" * 30}))
+        tree = self.unpack_tree("two_sockets")
         for arguments in (["load", path, "--device", "host"], ["copy", path, self.path("copy"), "--verify"],
-                          ["stat", path], ["doctor"], ["config", "show"], ["version"]):
+                          ["stat", path], ["doctor"], ["config", "show"], ["version"], ["topology", "--root", tree]):
             for key in keys_of(self.run_json(*arguments)):
                 self.assertIn(f"`{key}`", text, arguments)
 

@@ -21,8 +21,8 @@ class FakePlacementSystem final : public PlacementSystem {
   static constexpr std::size_t kPage = 4096;
   static constexpr std::size_t kHugePages = 512;  ///< Small pages in a huge one.
 
-  /// `pages[i]`: room on node i, which has processor i.
-  explicit FakePlacementSystem(std::vector<std::size_t> pages) : room_(std::move(pages)) {
+  /// `room[i]`: pages on node i, which has processor i.
+  explicit FakePlacementSystem(std::vector<std::size_t> room) : room_(std::move(room)) {
     for (std::size_t i = 0; i < room_.size(); ++i) {
       MemoryNode node;
       node.id = static_cast<int>(i);
@@ -41,6 +41,7 @@ class FakePlacementSystem final : public PlacementSystem {
   std::optional<std::vector<std::uint32_t>> system_weights;  ///< By node; none: Linux before 6.9.
   bool has_preferred_many = true;                            ///< Linux 5.15
   int refusal = 0;                                           ///< What every call answers: EPERM in a sandbox.
+  int move_error = 0;                                        ///< What moving answers, having moved nothing.
   bool huge = false;                                         ///< Pages move by whole huge ones.
   std::set<std::size_t> held;                                ///< Pages (address / kPage) that a device holds.
   std::map<std::size_t, int> strange;                        ///< What a query of these answers.
@@ -89,6 +90,7 @@ class FakePlacementSystem final : public PlacementSystem {
       const int node = node_for(page);
       if (node < 0) return ENOMEM;
       pages[page] = node;
+      ++used_[static_cast<std::size_t>(node)];
     }
     return 0;
   }
@@ -106,6 +108,7 @@ class FakePlacementSystem final : public PlacementSystem {
   int move(std::span<void* const> asked, std::span<const int> targets, std::span<int> places) override {
     if (refusal != 0) return refusal;
     longest_question = std::max(longest_question, asked.size());
+    if (move_error != 0) return move_error;
     std::set<std::size_t> isolated;
     for (std::size_t i = 0; i < asked.size(); ++i) {
       const std::size_t page = number(asked[i]);
@@ -116,7 +119,10 @@ class FakePlacementSystem final : public PlacementSystem {
         places[i] = -ENOMEM;
       } else {
         for (std::size_t at = huge ? unit * kHugePages : page; at < (huge ? (unit + 1) * kHugePages : page + 1); ++at) {
-          if (pages.contains(at)) pages[at] = targets[i];
+          const auto found = pages.find(at);
+          if (found == pages.end()) continue;
+          --used_[static_cast<std::size_t>(found->second)];
+          ++used_[static_cast<std::size_t>(found->second = targets[i])];
         }
         places[i] = targets[i];
       }
@@ -130,7 +136,9 @@ class FakePlacementSystem final : public PlacementSystem {
 
  private:
   static std::size_t number(const void* address) { return reinterpret_cast<std::uintptr_t>(address) / kPage; }
-  [[nodiscard]] std::size_t free(int node) const { return room_[static_cast<std::size_t>(node)] - on(node); }
+  [[nodiscard]] std::size_t free(int node) const {
+    return room_[static_cast<std::size_t>(node)] - used_[static_cast<std::size_t>(node)];
+  }
 
   /// Where a page that is touched now comes from; -1: a strict policy has no room.
   int node_for(std::size_t page) {
@@ -150,6 +158,7 @@ class FakePlacementSystem final : public PlacementSystem {
   }
 
   const std::vector<std::size_t> room_;
+  std::vector<std::size_t> used_ = std::vector<std::size_t>(room_.size());
 };
 
 }  // namespace gpuio::core
