@@ -6,9 +6,10 @@ from pathlib import Path
 
 MIB = 1 << 20
 
-# Debian's kernels would spend seconds on hardware that is emulated anyway. `tsc`: nothing here suspends.
+# Debian's kernels would spend seconds on hardware that is emulated anyway. `hpet`: a kernel measures its processor's
+# counter when it boots, and gets it wrong by factors while QEMU has to wait for a processor of the host's.
 KERNEL_WORDS = ("console=ttyS0 quiet panic=-1 mitigations=off nokaslr random.trust_cpu=on net.ifnames=0 no_timer_check "
-                "tsc=reliable clocksource=tsc")
+                "tsc=reliable clocksource=hpet")
 
 
 @dataclass(frozen=True)
