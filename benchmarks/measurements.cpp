@@ -18,6 +18,7 @@ std::span<const Measurement> measurements() {
       Measurement{"core.submit", false, submit},
       Measurement{"core.priority", false, priority},
       Measurement{"core.startup", false, startup},
+      Measurement{"mem.pool", false, pool},
       Measurement{"load.hot", true, load_hot},
       Measurement{"load.again", true, load_again},
       Measurement{"load.safetensors", true, load_safetensors},

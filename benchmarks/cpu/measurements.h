@@ -13,6 +13,7 @@ void small_hot(const Options& options, Samples& samples);
 void one_small(const Options& options, Samples& samples);
 void submit(const Options& options, Samples& samples);
 void priority(const Options& options, Samples& samples);
+void pool(const Options& options, Samples& samples);
 void startup(const Options& options, Samples& samples);
 
 }  // namespace gpuio::bench

@@ -9,6 +9,7 @@
 #include "gpuio/launch.hpp"
 #include "gpuio/layout.hpp"
 #include "gpuio/memory.hpp"
+#include "gpuio/pool.hpp"
 #include "gpuio/request.hpp"
 #include "gpuio/result.hpp"
 #include "gpuio/safetensors.hpp"

@@ -92,12 +92,11 @@ class Ownership {
     return true;
   }
 
-  /// Gives these back; no byte of them may be in use.
+  /// Gives these back; no byte of them may be in use, or dirty in a cache. Others see it after the next fence.
   void release(std::uint64_t first, std::uint64_t count) {
     for (std::uint64_t chunk = first; chunk < first + count; ++chunk) own_.remove(chunk);
     count_ -= count;
     write<"chunk.release.flush">(first, count);
-    access_.template fence<"chunk.release.fence">();
   }
 
  private:

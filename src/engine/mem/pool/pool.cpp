@@ -86,7 +86,8 @@ Result<std::shared_ptr<const pool::AnyPool>> open_pool(Pin memory) {
                       .flushes_by = geometry.coherent ? "nothing" : pool::line_instruction()};
   std::byte* const base = memory.data();
   const auto make = [&]<class Access>(Access access) -> std::shared_ptr<const pool::AnyPool> {
-    return std::make_shared<pool::PoolOf<Access>>(std::move(memory), access, geometry, info, system_clock(), wait_until);
+    return std::make_shared<pool::PoolOf<Access>>(std::move(memory), access, geometry, info, system_clock(),
+                                                  wait_until);
   };
   return geometry.coherent ? make(pool::MemoryAccess<true>(base)) : make(pool::MemoryAccess<false>(base));
 }
