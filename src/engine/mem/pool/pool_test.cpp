@@ -45,7 +45,7 @@ class PoolTest : public ::testing::TestWithParam<bool> {
 };
 
 INSTANTIATE_TEST_SUITE_P(, PoolTest, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "Coherent" : "Flushed"; });
+                         [](const auto& chosen) { return chosen.param ? "Coherent" : "Flushed"; });
 
 TEST_P(PoolTest, WhatOneMemberPublishesAnotherHandleReads) {
   const Pool pool = create();

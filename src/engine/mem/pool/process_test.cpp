@@ -128,7 +128,7 @@ class PoolProcesses : public ::testing::TestWithParam<bool> {
 };
 
 INSTANTIATE_TEST_SUITE_P(, PoolProcesses, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "Coherent" : "Flushed"; });
+                         [](const auto& chosen) { return chosen.param ? "Coherent" : "Flushed"; });
 
 TEST_P(PoolProcesses, AWriterKilledAtAnyMomentLeavesAPoolThatTheNextGoesOnWith) {
   constexpr int kLives = 25;

@@ -63,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size != 0) std::memcpy(memory.data(), data, size);
   open(memory);
   Superblock block;
-  std::memcpy(&block, memory.data(), sizeof(block));
+  std::memcpy(static_cast<void*>(&block), memory.data(), sizeof(block));
   block.magic = kMagic;
   block.version = kVersion;
   block.superblock_bytes = sizeof(Superblock);

@@ -69,7 +69,7 @@ class ExploringClock final : public base::Clock {
 using Agent = std::function<std::uint64_t(ExploringAccess&, const ExploringClock&)>;
 
 struct ExplorerOptions {
-  std::string omitted;         ///< A fence that does nothing.
+  std::string omitted = {};    ///< A fence that does nothing.
   bool whole_lines = false;    ///< Lines are loaded, and become visible, at once: fewer interleavings, for more agents.
   std::uint64_t clock_ns = 0;  ///< At first.
   std::uint64_t clock_end_ns = 0;

@@ -122,6 +122,7 @@ class World {
   std::optional<std::size_t> active_;                  ///< Whose operation is under way; others come in between.
   std::optional<std::uint32_t> joining_;               ///< ... and the rank that it joins with.
   std::string racing_;                                 ///< ... and the name that it is about.
+  std::optional<Object> in_flight_;                    ///< ... and what it publishes under it.
   int interruptions_ = 0;                              ///< How many more may come.
   bool killed_ = false;
   std::uint64_t creation_points_ = 0;
