@@ -79,21 +79,34 @@ bool is_right(const std::string& name, const std::vector<std::byte>& bytes) {
   return name == name_of(number) && bytes == bytes_of(number);
 }
 
+/// Publishes and removes in turn until its lease is lost, on a machine that stops processes for long.
+void write_while_leased(const SharedMemory& memory, PoolMember& member) {
+  const auto lost = [](const Status& status) { return status.code() == Code::stale; };
+  for (std::uint64_t number = memory.done();; ++number) {
+    const Status removed = member.remove(name_of(number + 3 * kWindow));
+    if (lost(removed)) return;
+    if (!removed.ok() && removed.code() != Code::not_found) ::_exit(3);
+    const Status replaced = member.remove(name_of(number));  // Published, but not counted, when the last one died.
+    if (lost(replaced)) return;
+    if (!replaced.ok() && replaced.code() != Code::not_found) ::_exit(4);
+    const Status published = member.publish(name_of(number), bytes_of(number));
+    if (lost(published)) return;
+    if (!published.ok()) ::_exit(5);
+    memory.done() = number + 1;
+  }
+}
+
 void write_forever(const SharedMemory& memory, bool known_dead) {
   const Context context = Context::create().value();
   const Buffer buffer = memory.wrap(context);
   const Pool pool = Pool::open(buffer).value();
   JoinOptions options{.rank = 0};
   if (known_dead) options.dead_incarnation = pool.members()[0].incarnation;
-  PoolMember member = pool.join(options).value();
-  if (member.lost_objects() != 0) ::_exit(2);
-  for (std::uint64_t number = memory.done();; ++number) {
-    const Status removed = member.remove(name_of(number + 3 * kWindow));
-    if (!removed.ok() && removed.code() != Code::not_found) ::_exit(3);
-    const Status replaced = member.remove(name_of(number));  // Published, but not counted, when the last one died.
-    if (!replaced.ok() && replaced.code() != Code::not_found) ::_exit(4);
-    if (!member.publish(name_of(number), bytes_of(number)).ok()) ::_exit(5);
-    memory.done() = number + 1;
+  for (;;) {
+    PoolMember member = pool.join(options).value();
+    if (member.lost_objects() != 0) ::_exit(2);
+    write_while_leased(memory, member);
+    options.dead_incarnation = member.incarnation();
   }
 }
 
@@ -115,7 +128,7 @@ class PoolProcesses : public ::testing::TestWithParam<bool> {
                                               .objects_per_member_max = 256,
                                               .block_bytes = 512,
                                               .coherent = GetParam(),
-                                              .lease_ns = 400'000'000,
+                                              .lease_ns = 2'000'000'000,
                                               .settle_ns = 1'000'000})
                             .value());
     });

@@ -137,6 +137,7 @@ void World::run() {
     create();
   } catch (const Killed&) {
     die();
+    kill_points_.suspended = true;
     // What was published before it was to be erased is gone, or still all there.
     model_.clear();
     unsure_.clear();
@@ -153,6 +154,7 @@ void World::run() {
     write_pool(hosts_[draw_host()]->access, superblock_);
   }
   check_creation();
+  kill_points_.suspended = false;
   for (int i = 0; i < options_.steps; ++i) {
     try {
       step();
