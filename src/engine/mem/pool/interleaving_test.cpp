@@ -311,7 +311,7 @@ TEST(Interleavings, WhoRenewsIsNotTakenForDeadAndWhoDoesTooLateKnowsIt) {
     ++ends[outcome.results[0] * 2 + outcome.results[1]];
     return "";
   };
-  const ExplorerOptions options{.clock_ns = 100, .clock_end_ns = 128, .tick_ns = 2};
+  const ExplorerOptions options{.whole_lines = true, .clock_ns = 100, .clock_end_ns = 128, .tick_ns = 4};
   Explorer explorer(start.memory(), agents, options);
   EXPECT_EQ(explorer.run(check), "");
   EXPECT_GT(ends[1], 0U) << "never taken over";
