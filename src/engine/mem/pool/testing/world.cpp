@@ -468,6 +468,7 @@ void World::join_anything(std::size_t host) {
   if (holder(rank)) return;
   const auto dead = dead_.find(rank);
   join(host, rank, dead != dead_.end() && random_.chance(0.5) ? dead->second : 0);
+  if (random_.chance(0.3)) leave(host);  // What it put right must be seen all the same.
 }
 
 /// Who asks for a rank whose holder lives gets nothing, however long it watches.
