@@ -23,6 +23,7 @@ std::span<const Measurement> measurements() {
       Measurement{"mem.rows", false, mem_rows},
       Measurement{"mem.view", false, view_loops},
       Measurement{"mem.atomic", false, atomic_words},
+      Measurement{"mem.pool", false, pool},
       Measurement{"load.hot", true, load_hot},
       Measurement{"load.again", true, load_again},
       Measurement{"load.safetensors", true, load_safetensors},

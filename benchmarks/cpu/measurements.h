@@ -15,6 +15,7 @@ void submit(const Options& options, Samples& samples);
 void priority(const Options& options, Samples& samples);
 void mem_copy(const Options& options, Samples& samples);
 void mem_rows(const Options& options, Samples& samples);
+void pool(const Options& options, Samples& samples);
 void startup(const Options& options, Samples& samples);
 void memory_startup(const Options& options, Samples& samples);
 void view_loops(const Options& options, Samples& samples);

@@ -13,6 +13,7 @@
 #include "gpuio/map.hpp"
 #include "gpuio/memory.hpp"
 #include "gpuio/placement.hpp"
+#include "gpuio/pool.hpp"
 #include "gpuio/request.hpp"
 #include "gpuio/result.hpp"
 #include "gpuio/safetensors.hpp"

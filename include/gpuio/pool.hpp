@@ -26,7 +26,8 @@ struct Place;
 struct PoolOptions {
   std::uint32_t members_max = 16;               ///< Ranks, 1 to 1024. A name is looked up at each.
   std::uint32_t objects_per_member_max = 4096;  ///< A power of two, from 8 on; 272 bytes of the pool each.
-  std::uint32_t block_bytes = 4096;  ///< What objects begin at multiples of and are rounded up to: a power of two, >= 64.
+  std::uint32_t block_bytes =
+      4096;                       ///< What objects begin at multiples of and are rounded up to: a power of two, >= 64.
   std::uint64_t chunk_bytes = 0;  ///< What members take of the pool at once: a power of two; 0: about 1/256 of it.
   /// The hardware keeps all members' caches coherent: processes of one host, CXL 3. If not (hosts on one CXL 2 device),
   /// lines are flushed and invalidated where that is needed.
@@ -123,7 +124,8 @@ class PoolObject {
   /// The bytes where they lie, proven now. To be sure of what was made of them, ask `check` afterwards: the object may
   /// have been removed in the meantime, and others be written there. Fails as `read`.
   [[nodiscard]] Result<std::span<const std::byte>> view() const;
-  /// ok if the object is still there, and so what was read of its view before was right. `stale` if not. Reads one line.
+  /// ok if the object is still there, and so what was read of its view before was right. `stale` if not. Reads one
+  /// line.
   [[nodiscard]] Status check() const;
 
  private:
@@ -201,18 +203,19 @@ class PoolMember {
 
 /// Memory that several hosts or processes share, as named, immutable objects.
 ///
-/// Works on any memory that host code may load and store and that all see: a memfd, a file, a dax device, in one process
-/// or many, on hosts that share a CXL device. Assumes no atomic operations between members, and no coherent caches
-/// unless PoolOptions say so. Any process at all may die at any instruction. Copyable handle; keeps the memory pinned.
-/// Thread safety: all members, any thread.
+/// Works on any memory that host code may load and store and that all see: a memfd, a file, a dax device, in one
+/// process or many, on hosts that share a CXL device. Assumes no atomic operations between members, and no coherent
+/// caches unless PoolOptions say so. Any process at all may die at any instruction. Copyable handle; keeps the memory
+/// pinned. Thread safety: all members, any thread.
 class Pool {
  public:
   /// Makes a pool of `memory`, whose first byte is at a multiple of 64. Nobody else may use it meanwhile.
-  /// Fails with `already_exists` (a pool, unless `overwrite`), `invalid_argument` (names the option), `out_of_range` (too
-  /// small), `unsupported` (not loadable by host code; not coherent, and this processor can't flush), `stale`.
+  /// Fails with `already_exists` (a pool, unless `overwrite`), `invalid_argument` (names the option), `out_of_range`
+  /// (too small), `unsupported` (not loadable by host code; not coherent, and this processor can't flush), `stale`.
   [[nodiscard]] static Result<Pool> create(const Slice& memory, const PoolOptions& options = {});
   /// Opens the pool that is there. Fails with `not_found` (no pool), `unsupported` (made by an older or newer version;
-  /// as create), `corrupt` (superblock), `out_of_range` (larger than `memory`), `invalid_argument` (alignment), `stale`.
+  /// as create), `corrupt` (superblock), `out_of_range` (larger than `memory`), `invalid_argument` (alignment),
+  /// `stale`.
   [[nodiscard]] static Result<Pool> open(const Slice& memory);
 
   [[nodiscard]] const PoolInfo& info() const noexcept;  ///< What the superblock says.

@@ -80,7 +80,10 @@ template <class Access>
 class MemberOf final : public AnyMember {
  public:
   MemberOf(std::shared_ptr<const AnyPool> pool, Access access, const base::Clock& clock, const Held& held)
-      : pool_(std::move(pool)), access_(access), member_(access_, pool_->geometry(), clock, held), lost_(member_.recover()) {}
+      : pool_(std::move(pool)),
+        access_(access),
+        member_(access_, pool_->geometry(), clock, held),
+        lost_(member_.recover()) {}
 
   [[nodiscard]] Held held() const override {
     const std::scoped_lock lock(mutex_);

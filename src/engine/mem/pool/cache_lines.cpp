@@ -55,9 +55,12 @@ void each(Instruction instruction, const std::byte* address, std::uint64_t bytes
   const std::byte* const end = address + bytes;
   const auto* const line = address - reinterpret_cast<std::uintptr_t>(address) % kLineBytes;
   switch (instruction) {
-    case Instruction::clwb: return each_clwb(line, end);
-    case Instruction::clflushopt: return each_clflushopt(line, end);
-    case Instruction::clflush: return each_clflush(line, end);
+    case Instruction::clwb:
+      return each_clwb(line, end);
+    case Instruction::clflushopt:
+      return each_clflushopt(line, end);
+    case Instruction::clflush:
+      return each_clflush(line, end);
   }
 }
 #endif
@@ -78,9 +81,12 @@ void order_loads() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst
 
 std::string_view line_instruction() noexcept {
   switch (chosen().write_back) {
-    case Instruction::clwb: return "clwb";
-    case Instruction::clflushopt: return "clflushopt";
-    case Instruction::clflush: break;
+    case Instruction::clwb:
+      return "clwb";
+    case Instruction::clflushopt:
+      return "clflushopt";
+    case Instruction::clflush:
+      break;
   }
   return "clflush";
 }

@@ -8,8 +8,8 @@
 // What the processor can do to lines of its caches.
 namespace gpuio::pool {
 
-/// Starts to write the lines of [address, address + bytes) back: by clwb, clflushopt or clflush, the first that there is.
-/// Done after full_fence().
+/// Starts to write the lines of [address, address + bytes) back: by clwb, clflushopt or clflush, the first that there
+/// is. Done after full_fence().
 void write_back_lines(const std::byte* address, std::uint64_t bytes) noexcept;
 
 /// Starts to drop them, written back first where they are dirty: by clflushopt or clflush.

@@ -19,7 +19,8 @@ template <class Access>
   return parse_superblock(std::bit_cast<SuperblockBytes>(lines), memory_bytes);
 }
 
-/// Whether what reading a superblock gave means that a pool would be lost: also one of another version, or a damaged one.
+/// Whether what reading a superblock gave means that a pool would be lost: also one of another version, or a damaged
+/// one.
 [[nodiscard]] inline bool holds_pool(const Result<Superblock>& superblock) {
   return superblock.has_value() || superblock.error().code() != Code::not_found;
 }

@@ -18,8 +18,10 @@
 //   A2 What is seen of a line is what it was at some moment: stores to one line are seen in the order they were made.
 //   A3 After flush + fence, a reader that invalidates first sees the flushed bytes or later ones.
 //   A4 A cache may write back a dirty line, or fetch one, whenever it likes. Write-backs are of whole lines.
-//   A5 What a process leaves dirty when it dies is written back, or lost, before another host takes its rank over: within
-//      L, or before whoever names the dead incarnation does so. On one host, and with CXL 3, caches agree and it is moot.
+//   A5 What a process leaves dirty when it dies is written back, or lost, before another host takes its rank over:
+//   within
+//      L, or before whoever names the dead incarnation does so. On one host, and with CXL 3, caches agree and it is
+//      moot.
 // There are no atomic operations between members. By A4 two hosts that store to one line undo each other's stores, so
 // EACH LINE HAS ONE WRITER: the member that holds its rank. Data is cut into blocks of whole lines for the same reason.
 //
@@ -31,16 +33,17 @@
 //   v(P) >= w(P) + S, so x(Q) > v(P) >= x(P) + S. Q read the claim at r(Q) >= w(Q) - S/2 >= x(Q) - S/2 > x(P): it was
 //   P's then, and not free. Only differences of one clock at a time are compared, so clocks need not agree; S/2 against
 //   S leaves room for rates that differ by two. How late a store becomes visible does not matter: w is after the fence.
-//   Q may have overwritten P's claim by a store that came late, but then Q has not become owner, and P learns of it when
-//   it renews: each renewal reads the claim first.
+//   Q may have overwritten P's claim by a store that came late, but then Q has not become owner, and P learns of it
+//   when it renews: each renewal reads the claim first.
 //
 // Leases. An owner renews: at s it reads its claim and counts up its beat line; flush, fence: done at d. If d is within
-// what it had, it may act until s + L/2, else its lease is lost; what it has first counts from the r of its claim. So it
-// acts until L/2 after something that all could see. A successor that watches claim and beat stay the same for L by its
-// own clock takes the rank with the next incarnation: the fencing epoch, which is in each slot that it writes. An owner
-// that was stopped between looking at its clock and storing may still store later, to lines that its successor has.
-// Nothing prevents that on plain memory. So free space of a dead incarnation is kept in quarantine for L more, and
-// readers trust no byte that sequence and checksum do not prove: such a store costs an object, never gives a wrong byte.
+// what it had, it may act until s + L/2, else its lease is lost; what it has first counts from the r of its claim. So
+// it acts until L/2 after something that all could see. A successor that watches claim and beat stay the same for L by
+// its own clock takes the rank with the next incarnation: the fencing epoch, which is in each slot that it writes. An
+// owner that was stopped between looking at its clock and storing may still store later, to lines that its successor
+// has. Nothing prevents that on plain memory. So free space of a dead incarnation is kept in quarantine for L more, and
+// readers trust no byte that sequence and checksum do not prove: such a store costs an object, never gives a wrong
+// byte.
 //
 // Chunks. Bit c in the ownership lines of a rank says that it claims chunk c (ownership.h):
 //     set own bit, flush, fence | read that bit of all others: set somewhere? then clear own bit and try another chunk.
@@ -58,12 +61,13 @@
 //   invalidates the header and reads it again: the same sequence proves that the bytes were not yet written over when
 //   they were copied. The checksum is for what protocols cannot see: lost lines, stray stores, broken memory.
 //
-// Index. A word gives 32 bits of the name's hash and a slot; it is only a hint, and the slot decides. A bucket has seven
+// Index. A word gives 32 bits of the name's hash and a slot; it is only a hint, and the slot decides. A bucket has
+// seven
 //   words and a count of those that went past it to the next. Counts and words may lag after a crash, only to the safe
 //   side: counts too high, words of free slots. Nothing waits for them but a name that is added.
 //
-// After a death, the next incarnation of the rank, by whomever held, reads its slots: `published` ones stay, intents are
-// freed, words of the index that lead nowhere are cleared, bits of empty chunks too, after the quarantine.
+// After a death, the next incarnation of the rank, by whomever held, reads its slots: `published` ones stay, intents
+// are freed, words of the index that lead nowhere are cleared, bits of empty chunks too, after the quarantine.
 namespace gpuio::pool {
 
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");
@@ -87,10 +91,10 @@ struct Superblock {
   std::uint64_t chunk_bytes = 0;
   std::uint32_t block_bytes = 0;
   std::uint32_t members = 0;
-  std::uint32_t slots = 0;     ///< Of each member; a power of two, at least 8.
-  std::uint32_t coherent = 0;  ///< 1: the hardware keeps all members' caches coherent (one host, CXL 3).
-  std::uint64_t lease_ns = 0;   ///< L
-  std::uint64_t settle_ns = 0;  ///< S
+  std::uint32_t slots = 0;                   ///< Of each member; a power of two, at least 8.
+  std::uint32_t coherent = 0;                ///< 1: the hardware keeps all members' caches coherent (one host, CXL 3).
+  std::uint64_t lease_ns = 0;                ///< L
+  std::uint64_t settle_ns = 0;               ///< S
   std::array<std::uint32_t, 11> reserved{};  ///< Zero.
   std::uint32_t crc = 0;                     ///< CRC-32C of what stands before it.
 };

@@ -34,8 +34,8 @@ class Index {
     }
   }
 
-  /// Takes it out, and starts to flush that. Until it is seen, it leads to a slot that says `free`; but a line that stays
-  /// dirty would be written back some day, over what the next holder of the rank, on another host, wrote there.
+  /// Takes it out, and starts to flush that. Until it is seen, it leads to a slot that says `free`; but a line that
+  /// stays dirty would be written back some day, over what the next holder of the rank, on another host, wrote there.
   void remove(std::uint64_t hash, std::uint32_t slot) {
     const std::uint64_t word = index_word(hash, slot);
     std::uint64_t bucket = home(hash);

@@ -82,10 +82,14 @@ class Claimer {
   /// Does what can be done now. Gives the time to call again, or nothing once the rank is held. Fails with `busy`.
   [[nodiscard]] Result<std::optional<std::uint64_t>> step() {
     switch (stage_) {
-      case Stage::look: return look();
-      case Stage::watch: return watch();
-      case Stage::settle: return settle();
-      case Stage::held: break;
+      case Stage::look:
+        return look();
+      case Stage::watch:
+        return watch();
+      case Stage::settle:
+        return settle();
+      case Stage::held:
+        break;
     }
     return std::optional<std::uint64_t>();
   }
@@ -97,7 +101,10 @@ class Claimer {
   enum class Stage : std::uint8_t { look, watch, settle, held };
 
   [[nodiscard]] Status busy(std::string_view why) const {
-    return Status(Code::busy, std::string(why)).with_scope(Scope::peer).with_retryable(true).with("rank", options_.rank);
+    return Status(Code::busy, std::string(why))
+        .with_scope(Scope::peer)
+        .with_retryable(true)
+        .with("rank", options_.rank);
   }
 
   [[nodiscard]] Next look() {

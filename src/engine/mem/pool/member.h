@@ -57,7 +57,11 @@ class Member {
   /// The bytes are written, and have this checksum. Fails with `stale` (lease); the place stays reserved then.
   [[nodiscard]] Status commit(const Place& place, std::uint32_t crc);
   /// ... or are not wanted.
-  void abandon(const Place& place) { free_slot(place.slot, place.name_hash, place.offset, place.bytes); }
+  void abandon(const Place& place) {
+    // Lines that stayed dirty would be written back some day, over what another rank put into the chunk by then.
+    access_.template flush<"abandon.data.flush">(place.offset, place.bytes);
+    free_slot(place.slot, place.name_hash, place.offset, place.bytes);
+  }
 
   /// Copies `bytes` in: reserve and commit.
   [[nodiscard]] Status publish(std::string_view name, std::span<const std::byte> bytes);
@@ -99,6 +103,7 @@ class Member {
   void unpark();
   [[nodiscard]] Result<std::uint64_t> allocate(std::uint64_t bytes);
   void release_chunks(std::uint64_t offset, std::uint64_t bytes);
+  void release_whole_chunks();
   [[nodiscard]] Status check_free(std::string_view name, std::uint64_t hash);
   [[nodiscard]] Lookup find_own(std::string_view name, std::uint64_t hash);
   void scrub(std::uint32_t slot, std::uint64_t sequence);
@@ -289,13 +294,11 @@ Status Member<Access>::remove(std::string_view name) {
 
 template <class Access>
 Status Member<Access>::leave() {
-  if (reserved_ != 0) return Status(Code::busy, "this member has reservations that are neither committed nor abandoned");
+  if (reserved_ != 0)
+    return Status(Code::busy, "this member has reservations that are neither committed nor abandoned");
   GPUIO_TRY(renew_now());
   unpark();
-  for (std::uint64_t chunk = 0; chunk < geometry_.chunks; ++chunk) {
-    if (!ownership_.has(chunk) || !free_.take_part(geometry_.chunk(chunk), geometry_.chunk_bytes)) continue;
-    ownership_.release(chunk, 1);
-  }
+  release_whole_chunks();
   give_back(access_, geometry_, held_, parked_.empty() ? Claim::State::left : Claim::State::left_quarantine);
   held_.valid_until_ns = 0;
   held_.renew_at_ns = ~std::uint64_t{0};

@@ -14,6 +14,7 @@ Result<std::uint64_t> Member<Access>::allocate(std::uint64_t bytes) {
     if (!parked_.empty()) unpark();
     if (const std::optional<std::uint64_t> offset = free_.take(needed)) return *offset;
     const std::uint64_t chunks = (needed + geometry_.chunk_bytes - 1) / geometry_.chunk_bytes;
+    if (chunks > 1) release_whole_chunks();  // Their neighbours may be free, and together enough.
     if (const std::optional<std::uint64_t> first = ownership_.take(chunks)) {
       free_.give(geometry_.chunk(*first), chunks * geometry_.chunk_bytes);
       const std::optional<std::uint64_t> offset = free_.take(needed);
@@ -34,6 +35,14 @@ void Member<Access>::release_chunks(std::uint64_t offset, std::uint64_t bytes) {
   for (std::uint64_t chunk = geometry_.chunk_of(offset); chunk <= geometry_.chunk_of(offset + bytes - 1); ++chunk) {
     if (free_.free_bytes() < 2 * geometry_.chunk_bytes) return;
     if (free_.take_part(geometry_.chunk(chunk), geometry_.chunk_bytes)) ownership_.release(chunk, 1);
+  }
+}
+
+template <class Access>
+void Member<Access>::release_whole_chunks() {
+  for (std::uint64_t chunk = 0; chunk < geometry_.chunks; ++chunk) {
+    if (!ownership_.has(chunk) || !free_.take_part(geometry_.chunk(chunk), geometry_.chunk_bytes)) continue;
+    ownership_.release(chunk, 1);
   }
 }
 
@@ -67,8 +76,8 @@ auto Member<Access>::survivors() -> std::vector<Survivor> {
       if (!overlap || last.incarnation >= next.header.incarnation) break;
       apart.pop_back();
     }
-    if (apart.empty() || apart.back().header.offset + geometry_.extent_bytes(apart.back().header.bytes) <=
-                             next.header.offset) {
+    if (apart.empty() ||
+        apart.back().header.offset + geometry_.extent_bytes(apart.back().header.bytes) <= next.header.offset) {
       apart.push_back(next);
     }
   }

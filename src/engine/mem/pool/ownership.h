@@ -92,7 +92,8 @@ class Ownership {
     return true;
   }
 
-  /// Gives these back; no byte of them may be in use.
+  /// Gives these back; no byte of them may be in use, or dirty in a cache. The fence is for a member that idles next: a
+  /// line that it still had to write back could come over its successor's.
   void release(std::uint64_t first, std::uint64_t count) {
     for (std::uint64_t chunk = first; chunk < first + count; ++chunk) own_.remove(chunk);
     count_ -= count;

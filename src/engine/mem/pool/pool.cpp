@@ -49,10 +49,10 @@ Status check_name(std::string_view name) {
 }
 
 Result<Pin> pin_memory(const Slice& memory) {
+  GPUIO_ASSIGN(Pin pin, memory.pin());
   if (const Capability can = memory.can(Ability::host_load_store); !can) {
     return Status(Code::unsupported, "a pool needs memory that host code can load and store: " + can.reason);
   }
-  GPUIO_ASSIGN(Pin pin, memory.pin());
   if (reinterpret_cast<std::uintptr_t>(pin.data()) % pool::kLineBytes != 0) {
     return Status(Code::invalid_argument, "a pool's memory begins at a multiple of 64 bytes");
   }
@@ -86,7 +86,8 @@ Result<std::shared_ptr<const pool::AnyPool>> open_pool(Pin memory) {
                       .flushes_by = geometry.coherent ? "nothing" : pool::line_instruction()};
   std::byte* const base = memory.data();
   const auto make = [&]<class Access>(Access access) -> std::shared_ptr<const pool::AnyPool> {
-    return std::make_shared<pool::PoolOf<Access>>(std::move(memory), access, geometry, info, system_clock(), wait_until);
+    return std::make_shared<pool::PoolOf<Access>>(std::move(memory), access, geometry, info, system_clock(),
+                                                  wait_until);
   };
   return geometry.coherent ? make(pool::MemoryAccess<true>(base)) : make(pool::MemoryAccess<false>(base));
 }

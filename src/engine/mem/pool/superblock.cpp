@@ -40,7 +40,8 @@ Status check(const Superblock& block) {
       block.chunk_bytes > kChunkBytesMax) {
     return refused("chunk_bytes", block.chunk_bytes, "a power of two, from block_bytes to 2^48");
   }
-  if (block.lease_ns < kTimeMinNs || block.lease_ns > kTimeMaxNs) return refused("lease_ns", block.lease_ns, "1 us to 1 h");
+  if (block.lease_ns < kTimeMinNs || block.lease_ns > kTimeMaxNs)
+    return refused("lease_ns", block.lease_ns, "1 us to 1 h");
   // A claim has to be through well within half a lease.
   if (block.settle_ns < kTimeMinNs || block.settle_ns > block.lease_ns / 4) {
     return refused("settle_ns", block.settle_ns, "from 1 us to a quarter of lease_ns");
@@ -109,7 +110,8 @@ Result<Superblock> parse_superblock(std::span<const std::byte, sizeof(Superblock
         .with("bytes", memory_bytes);
   }
   if (const Status status = check(block); !status.ok()) {
-    return Status(Code::corrupt, "the pool's superblock has numbers that no pool has: " + std::string(status.message()));
+    return Status(Code::corrupt,
+                  "the pool's superblock has numbers that no pool has: " + std::string(status.message()));
   }
   return block;
 }

@@ -29,8 +29,8 @@ class Verifier {
       const RankLines lines = read_rank(access_, geometry_, rank);
       if (!lines.claim_readable) find(rank, "the claim can't be read");
       if (!lines.beat_readable) find(rank, "the beat can't be read");
+      // Done by the fence of the first header that is read.
       access_.template invalidate<"verify.area.invalidate">(geometry_.area(rank), geometry_.area_bytes);
-      access_.template load_fence<"verify.area.load_fence">();
       for (std::uint32_t slot = 0; slot < geometry_.slots; ++slot) visit(rank, slot);
     }
     check_extents();
@@ -82,7 +82,8 @@ class Verifier {
     const std::uint64_t last = found.header.offset + geometry_.extent_bytes(found.header.bytes) - 1;
     for (std::uint64_t chunk = geometry_.chunk_of(found.header.offset); chunk <= geometry_.chunk_of(last); ++chunk) {
       const std::uint64_t word = access_.load(geometry_.ownership(found.rank, chunk / 64));
-      if ((word >> chunk % 64 & 1) == 0) find(found.rank, fmt::format("'{}' lies in a chunk that the rank lacks", name));
+      if ((word >> chunk % 64 & 1) == 0)
+        find(found.rank, fmt::format("'{}' lies in a chunk that the rank lacks", name));
     }
   }
 

@@ -32,8 +32,8 @@ std::size_t register_site(std::string_view name) {
   return site_list().size() - 1;
 }
 
-Node::Node(SimulatedMemory& memory, StoreCounter& counter, const NodeOptions& options)
-    : memory_(memory), counter_(counter), options_(options), random_(options.seed), cache_(memory.size()) {}
+Node::Node(SimulatedMemory& memory, KillPoints& kill_points, const NodeOptions& options)
+    : memory_(memory), kill_points_(kill_points), options_(options), random_(options.seed), cache_(memory.size()) {}
 
 void Node::tick(std::size_t line) {
   if (hook_ && !in_hook_) {
@@ -77,7 +77,7 @@ std::uint64_t Node::load(std::uint64_t offset) {
 void Node::store(std::uint64_t offset, std::uint64_t value) {
   const std::size_t line = first_line(offset);
   tick(line);
-  if (!counter_.suspended && ++counter_.stores == counter_.kill_at) throw Killed{};
+  kill_points_.pass();
   const std::size_t word = offset % kLineBytes / kWordBytes;
   if (options_.coherent) {
     memory_[line][word] = value;
@@ -90,6 +90,7 @@ void Node::store(std::uint64_t offset, std::uint64_t value) {
 
 void Node::flush(std::size_t site, std::uint64_t offset, std::uint64_t bytes) {
   tick(first_line(offset));
+  kill_points_.pass();
   if (site == options_.omitted || options_.coherent) return;
   for (std::size_t line = first_line(offset); line < end_line(offset, bytes); ++line) {
     if (!cache_[line].dirty) continue;
@@ -131,6 +132,7 @@ void Node::finish_drops() {
 
 void Node::fence(std::size_t site) {
   tick(0);
+  kill_points_.pass();
   if (site == options_.omitted) return;
   finish_flushes();
   finish_drops();
@@ -140,6 +142,10 @@ void Node::load_fence(std::size_t site) {
   tick(0);
   if (site == options_.omitted) return;
   finish_drops();
+}
+
+void Node::write_back_all() {
+  for (std::size_t line = 0; line < cache_.size(); ++line) write_back(line);
 }
 
 void Node::crash() {

@@ -29,11 +29,15 @@ inline constexpr std::size_t kNoSite = ~std::size_t{0};
 /// What a process that dies throws, so that nothing more of it runs.
 struct Killed {};
 
-/// Counts the stores of all hosts, and kills at one of them.
-struct StoreCounter {
-  std::uint64_t stores = 0;
+/// Counts the points at which a host may die - before each store, flush and fence of all hosts - and kills at one.
+struct KillPoints {
+  std::uint64_t passed = 0;
   std::uint64_t kill_at = 0;  ///< 0: never.
   bool suspended = false;
+
+  void pass() {
+    if (!suspended && ++passed == kill_at) throw Killed{};
+  }
 };
 
 using SimulatedMemory = std::vector<Line>;
@@ -48,7 +52,7 @@ struct NodeOptions {
 /// One host: its caches.
 class Node {
  public:
-  Node(SimulatedMemory& memory, StoreCounter& counter, const NodeOptions& options);
+  Node(SimulatedMemory& memory, KillPoints& kill_points, const NodeOptions& options);
 
   [[nodiscard]] std::uint64_t load(std::uint64_t offset);
   void store(std::uint64_t offset, std::uint64_t value);
@@ -59,6 +63,8 @@ class Node {
 
   /// The host dies: each dirty line was written back in the last moment, or is lost.
   void crash();
+  /// All caches write back what is dirty: it was there for long enough.
+  void write_back_all();
 
   /// Called before each access: other hosts do something in between.
   void set_hook(std::function<void()> hook) { hook_ = std::move(hook); }
@@ -82,7 +88,7 @@ class Node {
   void maybe_evict();
 
   SimulatedMemory& memory_;
-  StoreCounter& counter_;
+  KillPoints& kill_points_;
   const NodeOptions options_;
   base::Random random_;
   std::vector<CachedLine> cache_;

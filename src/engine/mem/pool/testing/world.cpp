@@ -40,7 +40,7 @@ Superblock plan() {
 
 World::World(const HistoryOptions& options)
     : options_(options), random_(options.seed), superblock_(plan()), geometry_(geometry_of(superblock_)) {
-  counter_.kill_at = options.kill_at;
+  kill_points_.kill_at = options.kill_at;
   memory_.resize(geometry_.pool_bytes / kLineBytes);
   for (Line& line : memory_) {
     for (std::uint64_t& word : line) word = random_.next();  // What lies in memory before it is a pool.
@@ -48,13 +48,14 @@ World::World(const HistoryOptions& options)
   for (std::uint32_t host = 0; host < kHosts; ++host) {
     const NodeOptions node{
         .seed = random_.next(), .coherent = options.coherent, .blind = options.blind, .omitted = options.omitted};
-    hosts_.push_back(std::make_unique<Host>(memory_, counter_, node, geometry_));
+    hosts_.push_back(std::make_unique<Host>(memory_, kill_points_, node, geometry_));
     hosts_.back()->node.set_hook([this] { meanwhile(); });
   }
   // Most names share a bucket, so that it overflows into the next.
   for (int i = 0; names_.size() < 24; ++i) {
     std::string name = fmt::format("object/{}", i);
-    if (i % 5 == 0) name += "/with a name that is longer than one line, and even than two of them, or so it seems to be";
+    if (i % 5 == 0)
+      name += "/with a name that is longer than one line, and even than two of them, or so it seems to be";
     if (names_.size() < 20 && (hash_name(name) & (geometry_.buckets - 1)) != 0) continue;
     names_.push_back(std::move(name));
   }
@@ -100,15 +101,14 @@ void World::create() {
   const std::size_t host = draw_host();
   active_ = host;
   write_pool(hosts_[host]->access, superblock_);
+  creation_points_ = kill_points_.passed;
   if (random_.chance(0.3)) {
     // Once more, over one that has been used.
     check_creation();
-    join(draw_host(), 0, 0);
-    for (std::size_t i = 0; i < hosts_.size(); ++i) {
-      if (!hosts_[i]->member) continue;
-      for (int object = 0; object < 4; ++object) publish(i, names_[static_cast<std::size_t>(object)]);
-      leave(i);
-    }
+    active_ = draw_host();
+    join(*active_, 0, 0);
+    for (std::size_t object = 0; object < 4; ++object) publish(*active_, names_[object]);
+    leave(*active_);
     model_.clear();
     active_ = host;
     write_pool(hosts_[host]->access, superblock_);
@@ -137,22 +137,24 @@ void World::run() {
     create();
   } catch (const Killed&) {
     die();
-    // What was published before it was to be erased is gone, or still all there: no promise was made.
+    kill_points_.suspended = true;
+    // What was published before it was to be erased is gone, or still all there.
     model_.clear();
     unsure_.clear();
-    for (const auto& host : hosts_) host->member.reset();
     dead_.clear();
     const Result<Superblock> found = read_superblock(hosts_[draw_host()]->access, geometry_.pool_bytes);
-    require(found.has_value() || found.error().code() == Code::not_found, "a death while a pool was made left half of one");
+    require(found.has_value() || found.error().code() == Code::not_found,
+            "a death while a pool was made left half of one");
     if (found.has_value()) {
       const PoolReport report = Verifier<SimulatedAccess>(hosts_[draw_host()]->access, geometry_).run();
       for (const std::string& finding : report.findings) {
-        require(finding.find("can't be read") != std::string::npos && report.objects != 0, "a new pool is not sound");
+        require(finding.ends_with("can't be read"), "a pool that is seen is not sound: " + finding);
       }
     }
     write_pool(hosts_[draw_host()]->access, superblock_);
   }
   check_creation();
+  kill_points_.suspended = false;
   for (int i = 0; i < options_.steps; ++i) {
     try {
       step();
@@ -160,16 +162,19 @@ void World::run() {
       die();
     }
   }
-  counter_.suspended = true;
+  kill_points_.suspended = true;
   finish();
 }
 
 void World::die() {
   killed_ = true;
-  counter_.kill_at = 0;
+  kill_points_.kill_at = options_.kill_again ? kill_points_.passed + 1 + random_.uniform(400) : 0;
   Host& host = *hosts_[*active_];
   host.node.crash();
   if (host.member) dead_[host.member->held().rank] = host.member->held().incarnation;
+  if (in_flight_) unsure_[racing_] = *in_flight_;
+  in_flight_.reset();
+  racing_.clear();
   if (joining_) dead_[*joining_] = 0;
   host.member.reset();
   active_.reset();
@@ -179,11 +184,11 @@ void World::die() {
 
 void World::step() {
   pass(random_.uniform(kLeaseNs / 20));
+  if (random_.chance(0.05)) hosts_[draw_host()]->node.write_back_all();
   const std::size_t host = draw_host();
   active_ = host;
   interruptions_ = 2;
   touched_.clear();
-  const base::ScopeExit done([this] { racing_.clear(); });
   const std::uint64_t dice = random_.uniform(100);
   if (!hosts_[host]->member) {
     if (dice < 50) {
@@ -197,20 +202,24 @@ void World::step() {
     } else {
       read(host, draw_name());
     }
-  } else if (dice < 40) {
+  } else if (dice < 36) {
     publish(host, draw_name());
+  } else if (dice < 40) {
+    abandon(host, draw_name());
   } else if (dice < 60) {
     remove(host, draw_name());
   } else if (dice < 75) {
     read(host, draw_name());
   } else if (dice < 83) {
     replace_while_read(host);
-  } else if (dice < 93) {
+  } else if (dice < 91) {
     verify(host);
   } else {
     leave(host);
   }
   active_.reset();
+  racing_.clear();
+  in_flight_.reset();
 }
 
 /// Between any two accesses of the host whose turn it is, another may do something whole.
@@ -221,15 +230,15 @@ void World::meanwhile() {
   const std::size_t before = *active_;
   const std::string racing = racing_;
   const std::string name = random_.chance(0.7) ? racing : draw_name();
-  counter_.suspended = true;  // One death at a time.
+  const bool was_suspended = std::exchange(kill_points_.suspended, true);  // One death at a time.
   active_.reset();
   const base::ScopeExit done([&] {
-    counter_.suspended = false;
+    kill_points_.suspended = was_suspended;
     active_ = before;
     racing_ = racing;
   });
-  const bool owner = model_.contains(name) && hosts_[other]->member &&
-                     model_[name].rank == hosts_[other]->member->held().rank;
+  const bool owner =
+      model_.contains(name) && hosts_[other]->member && model_[name].rank == hosts_[other]->member->held().rank;
   if (!hosts_[other]->member || random_.chance(0.4)) {
     read(other, name);
   } else if (owner) {
@@ -246,10 +255,17 @@ void World::publish(std::size_t host, const std::string& name) {
   const bool was_unsure = unsure(name);
   const std::uint32_t rank = hosts_[host]->member->held().rank;
   const bool outer = active_.has_value();
-  if (outer) racing_ = name;
+  if (outer) {
+    racing_ = name;
+    in_flight_ = {bytes, rank};
+  }
   if (!was_unsure && !was_there) unsure_[name] = {bytes, rank};
+  // What two deaths make of one name is more than the model keeps.
+  const bool was_suspended = std::exchange(kill_points_.suspended, kill_points_.suspended || was_unsure);
   const Status status = hosts_[host]->member->publish(name, bytes);
-  if (!outer) touched_[name] = true;
+  kill_points_.suspended = was_suspended;
+  if (!outer && status.ok()) touched_[name].push_back(bytes);
+  if (!outer) touched_.try_emplace(name);
   if (was_unsure) {
     // The name is part of an operation that is under way, or that a death cut short.
     if (status.ok()) {
@@ -278,8 +294,23 @@ void World::check_publish(std::size_t host, const std::string& name, const Bytes
   if (status.code() == Code::already_exists) {
     return require(was_there || touched(name), fmt::format("publish said that '{}' was there", name));
   }
-  if (status.code() == Code::busy) return require(touched(name), "a name is busy for no reason");
+  if (status.code() == Code::busy) {
+    // The dead may have been about to find out that the name was taken.
+    return require(touched(name) || !dead_.empty(), "a name is busy for no reason");
+  }
   require(status.code() == Code::no_space, fmt::format("publish: {}", status.to_string()));
+}
+
+void World::abandon(std::size_t host, const std::string& name) {
+  if (model_.contains(name) || unsure(name)) return;
+  const Bytes bytes = draw_bytes();
+  unsure_[name] = {bytes, hosts_[host]->member->held().rank};
+  const Result<Place> place = hosts_[host]->member->reserve(name, bytes.size());
+  if (place) {
+    hosts_[host]->access.copy_in(place->offset, bytes);
+    hosts_[host]->member->abandon(*place);
+  }
+  unsure_.erase(name);
 }
 
 void World::remove(std::size_t host, const std::string& name) {
@@ -290,7 +321,7 @@ void World::remove(std::size_t host, const std::string& name) {
   if (outer) racing_ = name;
   if (before && !was_unsure) unsure_[name] = *before;
   const Status status = hosts_[host]->member->remove(name);
-  if (!outer) touched_[name] = true;
+  if (!outer) touched_.try_emplace(name);
   if (was_unsure) {
     // An owner's remove comes between another's publish of the name.
     if (status.ok()) model_.erase(name);
@@ -321,7 +352,8 @@ void World::read(std::size_t host, const std::string& name) {
   if (active_) racing_ = name;
   const Lookup lookup = hosts_[host]->directory.find(name, hash_name(name));
   require(!lookup.damaged, "a slot can't be read");
-  const bool free_to_change = candidate || touched(name);
+  const std::optional<Object> in_flight = name == racing_ ? in_flight_ : std::nullopt;
+  const bool free_to_change = candidate || in_flight || touched(name);
   if (!lookup.published()) {
     return require(!before || free_to_change, fmt::format("'{}' is not found at host {}", name, host));
   }
@@ -329,9 +361,9 @@ void World::read(std::size_t host, const std::string& name) {
   const Status status = hosts_[host]->directory.read(*lookup.found, bytes);
   if (status.code() == Code::stale) return require(free_to_change || touched(name), "an object is stale that is there");
   require(status.ok(), fmt::format("read: {}", status.to_string()));
-  const auto now = model_.find(name);
   const bool right = (before && bytes == before->bytes) || (candidate && bytes == candidate->bytes) ||
-                     (now != model_.end() && bytes == now->second.bytes);
+                     (in_flight && bytes == in_flight->bytes) ||
+                     (touched(name) && std::ranges::find(touched_[name], bytes) != touched_[name].end());
   require(right, "wrong bytes were read");
 }
 
@@ -353,7 +385,7 @@ void World::replace_while_read(std::size_t host) {
   active_.reset();
   hosts_[reader]->node.set_hook([&] {
     if (accesses-- != 0) return;
-    counter_.suspended = true;
+    kill_points_.suspended = true;
     remove(host, name);
     for (int i = 0; i < 2; ++i) {
       Bytes next(old.size());
@@ -362,7 +394,7 @@ void World::replace_while_read(std::size_t host) {
       if (model_.contains(other) || unsure(other)) continue;
       if (hosts_[host]->member->publish(other, next).ok()) model_[other] = {next, rank};
     }
-    counter_.suspended = false;
+    kill_points_.suspended = false;
   });
   const Status status = hosts_[reader]->directory.read(*lookup.found, bytes);
   hosts_[reader]->node.set_hook([this] { meanwhile(); });
@@ -417,7 +449,17 @@ void World::settle_unsure(std::size_t host, std::uint32_t rank) {
       model_.erase(name);
       if (lookup.published()) model_[name] = object;
     }
+    const std::string settled = name;
     entry = unsure_.erase(entry);
+    // The others see it at once.
+    const bool was_suspended = std::exchange(kill_points_.suspended, true);
+    const std::optional<std::size_t> active = std::exchange(active_, std::nullopt);
+    for (std::size_t other = 0; other < hosts_.size(); ++other) {
+      read(other, settled);
+      if (other != host && hosts_[other]->member && !model_.contains(settled)) publish(other, settled);
+    }
+    kill_points_.suspended = was_suspended;
+    active_ = active;
   }
 }
 
@@ -426,6 +468,7 @@ void World::join_anything(std::size_t host) {
   if (holder(rank)) return;
   const auto dead = dead_.find(rank);
   join(host, rank, dead != dead_.end() && random_.chance(0.5) ? dead->second : 0);
+  if (random_.chance(0.3)) leave(host);  // What it put right must be seen all the same.
 }
 
 /// Who asks for a rank whose holder lives gets nothing, however long it watches.
@@ -434,9 +477,9 @@ void World::probe_the_living(std::size_t host) {
   if (!holder(rank)) return;
   const ClaimOptions claim{.rank = rank, .nonce = ++nonces_};
   PoolClaimer claimer(hosts_[host]->access, geometry_, clock_, claim);
-  counter_.suspended = true;
+  kill_points_.suspended = true;
   require(!run_claim(claimer), "a rank was given to two");
-  counter_.suspended = false;
+  kill_points_.suspended = false;
 }
 
 /// A rank is taken from the living, who were said to be dead: they learn of it, at the latest when they renew.
@@ -444,21 +487,21 @@ void World::usurp(std::size_t host) {
   const auto rank = static_cast<std::uint32_t>(random_.uniform(kMembers));
   const std::optional<std::size_t> victim = holder(rank);
   if (!victim) return;
-  counter_.suspended = true;
+  kill_points_.suspended = true;
   const std::uint64_t incarnation = hosts_[*victim]->member->held().incarnation;
   PoolMemberOf fenced = std::move(*hosts_[*victim]->member);
   hosts_[*victim]->member.reset();
   join(host, rank, incarnation);
   require(fenced.renew_now().code() == Code::stale, "a member that was fenced renewed its lease");
   require(fenced.publish("too late", {}).code() == Code::stale, "a member that was fenced published");
-  counter_.suspended = false;
+  kill_points_.suspended = false;
 }
 
 /// Two want one rank at once: at most one gets it.
 void World::race(std::size_t host, std::size_t other) {
   const auto rank = static_cast<std::uint32_t>(random_.uniform(kMembers));
   if (holder(rank) || hosts_[other]->member || dead_.contains(rank)) return;
-  counter_.suspended = true;
+  kill_points_.suspended = true;
   PoolClaimer first(hosts_[host]->access, geometry_, clock_, {.rank = rank, .nonce = ++nonces_, .waits = false});
   PoolClaimer second(hosts_[other]->access, geometry_, clock_, {.rank = rank, .nonce = ++nonces_, .waits = false});
   std::uint64_t accesses = random_.uniform(40);
@@ -474,7 +517,7 @@ void World::race(std::size_t host, std::size_t other) {
   if (first_holds) become_member(host, first.held());
   if (second_holds) become_member(other, second.held());
   if (!first_holds && !second_holds) dead_[rank] = 0;  // Both gave up; the claim looks like one of the dead.
-  counter_.suspended = false;
+  kill_points_.suspended = false;
 }
 
 void World::verify(std::size_t host) {
@@ -486,7 +529,7 @@ void World::verify(std::size_t host) {
   }
   require(report.objects >= model_.size() - std::min(model_.size(), unsure_.size()), "verify misses objects");
   require(report.objects <= model_.size() + unsure_.size(), "verify sees objects that were removed");
-  require(!unsure_.empty() || report.unfinished == 0, "a name is left half published");
+  require(!unsure_.empty() || !dead_.empty() || report.unfinished == 0, "a name is left half published");
 }
 
 void World::finish() {
@@ -527,7 +570,8 @@ HistoryResult run_history(const HistoryOptions& options) {
   } catch (const World::Violation& violation) {
     result.failure = violation.what;
   }
-  result.stores = world.counter().stores;
+  result.kill_points = world.kill_points().passed;
+  result.creation_points = world.creation_points();
   result.killed = world.killed();
   return result;
 }

@@ -24,12 +24,14 @@ struct HistoryOptions {
   bool coherent = false;
   bool blind = false;             ///< Without checksums: sequences alone must keep wrong bytes out.
   std::size_t omitted = kNoSite;  ///< A planted omission.
-  std::uint64_t kill_at = 0;      ///< The store, counted over all hosts, at which its host dies; 0: nobody dies.
+  std::uint64_t kill_at = 0;      ///< The point, counted over all hosts, at which its host dies; 0: nobody dies.
+  bool kill_again = false;        ///< Others die later.
 };
 
 struct HistoryResult {
   std::string failure;  ///< What broke the pool's promises first, or nothing.
-  std::uint64_t stores = 0;
+  std::uint64_t kill_points = 0;
+  std::uint64_t creation_points = 0;  ///< Of them, those on the way to a pool.
   bool killed = false;
 };
 
@@ -40,7 +42,8 @@ class World {
  public:
   explicit World(const HistoryOptions& options);
   void run();  ///< Throws Violation.
-  [[nodiscard]] const StoreCounter& counter() const noexcept { return counter_; }
+  [[nodiscard]] const KillPoints& kill_points() const noexcept { return kill_points_; }
+  [[nodiscard]] std::uint64_t creation_points() const noexcept { return creation_points_; }
   [[nodiscard]] bool killed() const noexcept { return killed_; }
 
   struct Violation {
@@ -52,8 +55,8 @@ class World {
   using PoolMemberOf = Member<SimulatedAccess>;
   using PoolClaimer = Claimer<SimulatedAccess>;
   struct Host {
-    Host(SimulatedMemory& memory, StoreCounter& counter, const NodeOptions& options, const Geometry& geometry)
-        : node(memory, counter, options), access(node), directory(access, geometry) {}
+    Host(SimulatedMemory& memory, KillPoints& kill_points, const NodeOptions& options, const Geometry& geometry)
+        : node(memory, kill_points, options), access(node), directory(access, geometry) {}
     Node node;
     SimulatedAccess access;
     Directory<SimulatedAccess> directory;
@@ -71,6 +74,7 @@ class World {
   void check_creation();
   void step();
   void publish(std::size_t host, const std::string& name);
+  void abandon(std::size_t host, const std::string& name);
   void remove(std::size_t host, const std::string& name);
   void read(std::size_t host, const std::string& name);
   void replace_while_read(std::size_t host);
@@ -106,20 +110,22 @@ class World {
   base::ManualClock clock_{1'000'000'000};
   Superblock superblock_;
   Geometry geometry_;
-  StoreCounter counter_;
+  KillPoints kill_points_;
   SimulatedMemory memory_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<std::string> names_;
 
   std::map<std::string, Object> model_;
-  std::map<std::string, Object> unsure_;             ///< May or may not be there: an operation is, or was, under way.
-  std::map<std::string, bool> touched_;              ///< Changed by others during the operation under way.
-  std::map<std::uint32_t, std::uint64_t> dead_;      ///< Ranks whose holders died, and their incarnations.
-  std::optional<std::size_t> active_;                ///< Whose operation is under way; others come in between.
-  std::optional<std::uint32_t> joining_;             ///< ... and the rank that it joins with.
-  std::string racing_;                               ///< ... and the name that it is about.
-  int interruptions_ = 0;                            ///< How many more may come.
+  std::map<std::string, Object> unsure_;               ///< May or may not be there: an operation is, or was, under way.
+  std::map<std::string, std::vector<Bytes>> touched_;  ///< What others published of a name during that operation.
+  std::map<std::uint32_t, std::uint64_t> dead_;        ///< Ranks whose holders died, and their incarnations.
+  std::optional<std::size_t> active_;                  ///< Whose operation is under way; others come in between.
+  std::optional<std::uint32_t> joining_;               ///< ... and the rank that it joins with.
+  std::string racing_;                                 ///< ... and the name that it is about.
+  std::optional<Object> in_flight_;                    ///< ... and what it publishes under it.
+  int interruptions_ = 0;                              ///< How many more may come.
   bool killed_ = false;
+  std::uint64_t creation_points_ = 0;
   std::uint64_t contents_ = 0;
   std::uint64_t nonces_ = 0;
 };
