@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "gpuio/dev/delegate.h"
 #include "gpuio/gpuio.hpp"
 
 namespace gpuio::tests {
