@@ -19,6 +19,7 @@ void fill(std::byte* memory, std::uint64_t bytes) {
   const std::uint64_t workers = std::max(1U, std::thread::hardware_concurrency());
   auto* words = reinterpret_cast<std::uint64_t*>(memory);
   std::vector<std::jthread> all;
+  all.reserve(workers);
   for (std::uint64_t worker = 0; worker < workers; ++worker) {
     all.emplace_back([=] {
       const std::uint64_t end = bytes / 8 * (worker + 1) / workers;

@@ -95,6 +95,7 @@ void fill(char* memory, std::size_t bytes) {
   const std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
   auto* words = reinterpret_cast<std::uint64_t*>(memory);
   std::vector<std::jthread> all;
+  all.reserve(workers);
   for (std::size_t worker = 0; worker < workers; ++worker) {
     all.emplace_back([=] {
       const std::size_t end = bytes / 8 * (worker + 1) / workers;
@@ -170,7 +171,7 @@ class Ways {
   }
 
   std::string copy(bool in, std::size_t bytes, std::size_t piece_bytes, std::size_t streams) {
-    if (copied_.size() < 1) {
+    if (copied_.empty()) {
       copied_.push_back(pinned_memory(bytes));
       copied_.push_back(device_memory(bytes));
       fill(copied_[0].get(), bytes);
