@@ -11,6 +11,7 @@
 
 #include "base/checksum.h"
 #include "base/try.h"
+#include "gpuio/memory.hpp"
 
 namespace gpuio::core {
 namespace {

@@ -29,8 +29,7 @@ constexpr std::uint64_t kRegisteredBytes = 32 * base::kMiB;
 class Memory {
  public:
   static Result<Memory> allocate(spi::Device& device, RegionKind kind, std::uint64_t bytes) {
-    constexpr int kNearest = -1;
-    GPUIO_ASSIGN(std::byte* const base, device.allocate(kind, bytes, kNearest));
+    GPUIO_ASSIGN(std::byte* const base, device.allocate(kind, bytes, {}));
     return Memory(device, kind, base, bytes);
   }
   Memory(Memory&& other) noexcept

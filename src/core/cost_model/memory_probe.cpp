@@ -13,13 +13,13 @@
 #include "base/align.h"
 #include "base/random.h"
 #include "base/units.h"
+#include "core/host_copy.h"
 #include "core/rows.kernel.h"
 #include "core/thread.h"
 
 namespace gpuio::core {
 namespace {
 
-constexpr std::uint64_t kLineBytes = 64;
 constexpr std::uint64_t kSliceBytesMax = 16 * base::kMiB;
 constexpr std::array<std::uint64_t, 5> kRowBytes{64, 128, 512, 656, 4096};
 constexpr std::uint64_t kSeed = 1;
@@ -37,8 +37,8 @@ std::uint64_t bytes_for(const Session& session, const UsableNode& node) {
 /// A thread's part of the memory, and in it the slice whose turn it is.
 struct Share {
   Share(const HostPages& pages, unsigned threads, unsigned thread, std::uint64_t turn)
-      : bytes(base::align_down<std::uint64_t>(pages.size() / threads, 2 * kLineBytes)),
-        slice_bytes(base::align_down(std::min(bytes / 2, kSliceBytesMax), kLineBytes)),
+      : bytes(base::align_down<std::uint64_t>(pages.size() / threads, 2 * kHostLineBytes)),
+        slice_bytes(base::align_down(std::min(bytes / 2, kSliceBytesMax), kHostLineBytes)),
         begin(pages.base() + thread * bytes) {
     const std::uint64_t slices = bytes / 2 / slice_bytes;
     offset = turn % slices * slice_bytes;
@@ -70,7 +70,7 @@ void keep(std::uint64_t value) noexcept { asm volatile("" : : "r"(value) : "memo
 /// no prefetcher guesses (Sattolo's shuffle).
 void link_lines(std::byte* memory, std::uint64_t lines) {
   const auto word = [memory](std::uint64_t line) -> std::uint64_t& {
-    return *reinterpret_cast<std::uint64_t*>(memory + line * kLineBytes);
+    return *reinterpret_cast<std::uint64_t*>(memory + line * kHostLineBytes);
   };
   for (std::uint64_t line = 0; line < lines; ++line) word(line) = line;
   base::Random random(kSeed);
@@ -134,11 +134,11 @@ Status MemoryProbe::measure_rates(const Crew& crew, MemoryRates& rates) {
 
 Status MemoryProbe::measure_latency() {
   constexpr std::uint64_t kSteps = 20'000;
-  link_lines(pages_.base(), pages_.size() / kLineBytes);
+  link_lines(pages_.base(), pages_.size() / kHostLineBytes);
   std::uint64_t line = 0;
   const auto follow = [&](unsigned) {
     for (std::uint64_t step = 0; step < kSteps; ++step) {
-      line = *reinterpret_cast<const std::uint64_t*>(pages_.base() + line * kLineBytes);
+      line = *reinterpret_cast<const std::uint64_t*>(pages_.base() + line * kHostLineBytes);
     }
     keep(line);
   };
@@ -206,7 +206,7 @@ Status MemoryProbe::measure_atomics() {
 
 Result<double> MemoryProbe::rate_of_atomics(const Crew& crew, bool shared) {
   constexpr std::uint64_t kAdditions = 100'000;
-  constexpr std::uint64_t kApart = 2 * kLineBytes;  // Prefetchers fetch lines in pairs.
+  constexpr std::uint64_t kApart = 2 * kHostLineBytes;  // Prefetchers fetch lines in pairs.
   return meter_.best_rate([&]() -> Result<Pass> {
     const std::uint64_t took_ns = crew.run(session_.clock, [&](unsigned thread) {
       auto* const word = reinterpret_cast<std::uint64_t*>(pages_.base() + (shared ? 0 : thread * kApart));

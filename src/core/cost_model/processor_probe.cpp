@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <limits>
 #include <thread>
 #include <vector>
 
@@ -35,8 +36,6 @@ Result<double> hand_over_ns(const Session& session) {
   return static_cast<double>(*middle);
 }
 
-constexpr std::size_t kLineBytes = 64;
-
 /// Of the same bytes again and again: who copies past the caches is to lose nothing even where memory lies in them.
 template <class Copy>
 Result<double> rate_of_copies(const Session& session, const HostPages& pages, std::uint64_t bytes, Copy copy) {
@@ -54,7 +53,7 @@ Result<std::vector<StreamingRate>> streaming_rates(const Session& session) {
   GPUIO_ASSIGN(const HostPages pages, HostPages::map(2 * kCopyBytes[sizes - 1], numa::nearest(-1)));
   const auto copy = [](std::byte* to, const std::byte* from, std::size_t bytes) { std::memcpy(to, from, bytes); };
   const auto stream = [](std::byte* to, const std::byte* from, std::size_t bytes) {
-    streaming_copies().front().copy(to, from, bytes / kLineBytes);
+    host_copy_part(to, from, bytes, std::numeric_limits<std::size_t>::max());
   };
   std::vector<StreamingRate> rates;
   for (std::size_t i = 0; i < sizes; ++i) {

@@ -12,7 +12,7 @@
 #include "base/align.h"
 #include "base/log.h"
 #include "base/try.h"
-#include "core/numa.h"
+#include "core/placement.h"
 #include "engine/mem/window.h"
 
 namespace gpuio::mem {
@@ -38,6 +38,11 @@ MemStore::~MemStore() {
   if (memory_.closed) memory_.closed();
 }
 
+Status MemStore::place(std::byte* base, std::uint64_t bytes) const {
+  return core::placement::apply(core::PlacementSystem::process(), base, bytes, Placement::preferred(*memory_.numa_node),
+                                -1);
+}
+
 Result<std::shared_ptr<Window>> MemStore::make_window() {
   core::MappedFile file;
   file.descriptor.reset(::fcntl(memory_.descriptor.get(), F_DUPFD_CLOEXEC, 0));
@@ -55,7 +60,7 @@ Result<std::shared_ptr<Window>> MemStore::make_window() {
   // Of the memory, not of this mapping: it holds for whoever touches a page first. Either is a wish.
   if (memory_.huge_transparent) ::madvise(base, mapping->size(), MADV_HUGEPAGE);
   if (memory_.numa_node) {
-    const Status bound = core::numa::bind(base, mapping->size(), *memory_.numa_node);
+    const Status bound = place(base, mapping->size());
     if (!bound.ok()) GPUIO_LOG(warn, "mem", uri_ + " is where the kernel put it: " + bound.to_string());
   }
   return std::make_shared<Window>(std::move(mapping), memory_.sharing.coherent);
@@ -102,7 +107,7 @@ Status MemStore::grow_to(std::uint64_t end) {
     GPUIO_TRY(std::move(grown));
     if (memory_.numa_node) {
       const std::uint64_t first = base::align_down(before, system_page_bytes());
-      static_cast<void>(core::numa::bind(mapping.base() + first, mapping.size() - first, *memory_.numa_node));
+      static_cast<void>(place(mapping.base() + first, mapping.size() - first));
     }
   } else if (::ftruncate(memory_.descriptor.get(), static_cast<off_t>(whole)) != 0) {
     return Status::from_errno(errno, "can't lengthen the memory").with("store", uri_).with("size", whole);

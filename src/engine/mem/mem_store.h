@@ -50,6 +50,8 @@ class MemStore final : public spi::Store {
 
  private:
   MemStore(spi::Executor& executor, std::string uri, OpenedMemory memory);
+  /// Has pages of the range come from the node that was asked for.
+  [[nodiscard]] Status place(std::byte* base, std::uint64_t bytes) const;
   [[nodiscard]] Result<std::shared_ptr<Window>> make_window();
   /// The window that runs see now: never one that lost bytes.
   [[nodiscard]] Result<std::shared_ptr<Window>> window();

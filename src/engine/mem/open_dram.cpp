@@ -11,7 +11,7 @@
 
 #include "base/try.h"
 #include "base/units.h"
-#include "core/numa.h"
+#include "core/placement.h"
 #include "engine/mem/opened_memory.h"
 #include "engine/mem/parameters.h"
 
@@ -38,9 +38,9 @@ Status check(const spi::Uri& uri, const Parameters& parameters, const OpenOption
     return Status(Code::unsupported, "memory is not replaced all or nothing: open it with OpenMode::create");
   }
   if (options.cache == CacheUse::direct) return Status(Code::unsupported, "memory has no cache to go around");
-  if (parameters.numa_node && !core::numa::exists(*parameters.numa_node)) {
-    return Status(Code::not_found, "no such NUMA node, or none that this process may use")
-        .with("numa", static_cast<std::uint64_t>(*parameters.numa_node));
+  if (parameters.numa_node) {
+    GPUIO_TRY(core::placement::check(Placement::preferred(*parameters.numa_node), parameters.size_bytes)
+                  .with("uri", uri.text));
   }
   if (parameters.temporary && parameters.name.empty()) {
     return Status(Code::invalid_argument, "temporary is for memory with a name; without one it goes anyway");
