@@ -13,8 +13,8 @@ void small_hot(const Options& options, Samples& samples);
 void one_small(const Options& options, Samples& samples);
 void submit(const Options& options, Samples& samples);
 void priority(const Options& options, Samples& samples);
-void mem_copy(const Options& options, Samples& samples);
-void mem_rows(const Options& options, Samples& samples);
+void memory_copy(const Options& options, Samples& samples);
+void memory_rows(const Options& options, Samples& samples);
 void startup(const Options& options, Samples& samples);
 
 }  // namespace gpuio::bench
