@@ -149,6 +149,7 @@ Result<Request> ContextState::prepare_fill(const Slice& destination, std::span<c
   }
   ResolvedTransfer fill;
   GPUIO_TRY(resolve_memory(destination, "destination", fill));
+  GPUIO_TRY(fill.region->check_writable().with("argument", "destination"));
   if (destination.size() == 0) return Status(Code::invalid_argument, "zero bytes: nothing to fill");
   if (options.unassisted && !fill.host_reachable) {
     return Status(Code::unsupported,

@@ -25,8 +25,8 @@ class CudaChunks : public ::testing::Test {
     if ((*table)->device_count(&devices) != 0 || devices == 0) GTEST_SKIP() << "no CUDA device";
     device_ = Device::open(**table, 0, "cuda:0", kChunk).value();
     stream_ = device_->create_stream().value();
-    host_ = device_->allocate(RegionKind::pinned, kBytes, -1).value();
-    memory_ = device_->allocate(RegionKind::device, kBytes, -1).value();
+    host_ = device_->allocate(RegionKind::pinned, kBytes, {}).value();
+    memory_ = device_->allocate(RegionKind::device, kBytes, {}).value();
     base::Random random(7);
     for (std::size_t at = 0; at < kBytes; at += 8) {
       const std::uint64_t word = random.next();
@@ -70,7 +70,7 @@ TEST_F(CudaChunks, KernelsReadRowsThatLieInTwoOfThem) {
   for (std::uint64_t border = kChunk; border < kBytes; border += kChunk) {
     ids.push_back(static_cast<std::uint32_t>(border / kRowBytes));
   }
-  std::byte* device_ids = device_->allocate(RegionKind::device, 4096, -1).value();
+  std::byte* device_ids = device_->allocate(RegionKind::device, 4096, {}).value();
   copy(reinterpret_cast<const std::byte*>(ids.data()), device_ids, ids.size() * 4);
   const spi::RowsArguments rows{host_, kRows, kRowBytes, kRowBytes, device_ids, 4, 0, ids.size(), memory_, nullptr};
   ASSERT_TRUE(device_->launch(stream_, spi::KernelId::gather_rows, &rows).ok());

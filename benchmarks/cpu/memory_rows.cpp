@@ -98,7 +98,7 @@ class Rows {
 
 }  // namespace
 
-void mem_rows(const Options& options, Samples& samples) {
+void memory_rows(const Options& options, Samples& samples) {
   const Context io = make_context();
   const Buffer table = io.device("host").value().allocate(options.file_bytes_or(std::uint64_t{2} << 30U)).value();
   std::memset(table.data(), 3, table.size());

@@ -18,7 +18,7 @@ void memcpy_loop(std::byte* to, const std::byte* from, std::size_t bytes) { std:
 
 }  // namespace
 
-void mem_copy(const Options& options, Samples& samples) {
+void memory_copy(const Options& options, Samples& samples) {
   constexpr std::uint64_t kGrain = 4096;  // Parts of by-hand copies are whole lines.
   const std::uint64_t bytes = options.file_bytes_or(std::uint64_t{256} << 20U) / kGrain * kGrain;
   const Context io = make_context();
