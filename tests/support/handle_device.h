@@ -32,8 +32,8 @@ class HandleDevice final : public spi::ForwardingDevice, public spi::MemoryExpor
   const DeviceInfo& info() const noexcept override { return info_; }
   bool memory_is_host() const noexcept override { return false; }
 
-  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, int numa_node) override {
-    if (kind != RegionKind::device) return inner_->allocate(kind, bytes, numa_node);
+  Result<std::byte*> allocate(RegionKind kind, std::size_t bytes, const Placement& placement) override {
+    if (kind != RegionKind::device) return inner_->allocate(kind, bytes, placement);
     base::UniqueFd file(::memfd_create("gpuio-test", MFD_CLOEXEC));
     if (!file || ::ftruncate(file.get(), static_cast<off_t>(bytes)) != 0)
       return Status(Code::out_of_memory, "no memory");
