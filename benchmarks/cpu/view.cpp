@@ -13,22 +13,28 @@ constexpr std::uint64_t kElements = 1 << 15;  // 256 KiB: in the cache, where an
 /// What nobody may take out of the loop.
 void keep(std::uint64_t value) { asm volatile("" : : "r"(value) : "memory"); }
 
-/// Not inlined, so that both loops are compiled without knowing what they are called with.
+// Not inlined, so that both loops are compiled without knowing what they are called with. Unrolled, because a loop of
+// six instructions runs at half its speed where its code happens to cross the wrong boundary, by View or by pointer
+// alike.
 [[gnu::noinline]] std::uint64_t sum_by_pointer(const std::uint64_t* data, const std::uint32_t* order,
                                                std::uint64_t count) {
   std::uint64_t sum = 0;
+#pragma GCC unroll 8
   for (std::uint64_t i = 0; i < count; ++i) sum += data[order[i]];
   return sum;
 }
 [[gnu::noinline]] std::uint64_t sum_by_view(View<const std::uint64_t> data, View<const std::uint32_t> order) {
   std::uint64_t sum = 0;
+#pragma GCC unroll 8
   for (std::uint64_t i = 0; i < order.size(); ++i) sum += data.load(order.load(i));
   return sum;
 }
 [[gnu::noinline]] void update_by_pointer(std::uint64_t* data, std::uint64_t count, std::uint64_t step) {
+#pragma GCC unroll 8
   for (std::uint64_t i = 0; i < count; ++i) data[i] = data[i] * 3 + step;
 }
 [[gnu::noinline]] void update_by_view(View<std::uint64_t> data, std::uint64_t step) {
+#pragma GCC unroll 8
   for (std::uint64_t i = 0; i < data.size(); ++i) data.store(i, data.load(i) * 3 + step);
 }
 
