@@ -181,7 +181,8 @@ void World::die() {
   for (const auto& [name, object] : unsure_) {
     // Also what it was removing: that may have been done.
     const auto known = model_.find(name);
-    if (host.member && known != model_.end() && known->second.rank == host.member->held().rank) model_.erase(known);
+    const bool own = host.member && object.rank == host.member->held().rank;
+    if (own && known != model_.end() && known->second.rank == object.rank) model_.erase(known);
   }
   host.member.reset();
   active_.reset();
