@@ -105,7 +105,7 @@ struct PoolInfo {
 struct PoolReport {
   std::uint64_t objects = 0;          ///< Published ones.
   std::uint64_t object_bytes = 0;     ///< Of them, all checked.
-  std::uint64_t unfinished = 0;       ///< Names that are being published, or whose member died while it did.
+  std::uint64_t unfinished = 0;       ///< Being published or removed, or left so by a member that died.
   std::vector<std::string> findings;  ///< A line each, the first hundred; empty: the pool is sound.
 };
 

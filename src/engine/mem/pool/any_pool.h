@@ -183,6 +183,7 @@ class PoolOf final : public AnyPool {
   }
   [[nodiscard]] std::vector<RankLines> ranks() const override {
     std::vector<RankLines> all;
+    all.reserve(geometry().members);
     for (std::uint32_t rank = 0; rank < geometry().members; ++rank) all.push_back(read_rank(access_, geometry(), rank));
     return all;
   }

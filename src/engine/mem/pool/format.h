@@ -57,17 +57,19 @@
 //   that says to try again. A header that says `published` is seen after its bytes (A3), and never changes (A2: its
 //   first word is stored last) until it says `free`. Objects are immutable in between.
 //
-// Removal. header `free` with the next sequence; flush, fence; only then are the blocks used again. A reader copies,
-//   invalidates the header and reads it again: the same sequence proves that the bytes were not yet written over when
-//   they were copied. The checksum is for what protocols cannot see: lost lines, stray stores, broken memory.
+// Removal. header `free` with the next sequence, index word cleared; flush, fence; only then are the blocks used again.
+//   A reader copies, invalidates the header and reads it again: the same sequence proves that the bytes were not yet
+//   written over when they were copied. The checksum is for what protocols cannot see: lost lines, stray stores, broken
+//   memory. A death before the fence may leave either change without the other. A published slot that the index does
+//   not lead to is as removed as a free one, because others may have taken its name since.
 //
 // Index. A word gives 32 bits of the name's hash and a slot; it is only a hint, and the slot decides. A bucket has
-// seven
-//   words and a count of those that went past it to the next. Counts and words may lag after a crash, only to the safe
-//   side: counts too high, words of free slots. Nothing waits for them but a name that is added.
+//   seven words and a count of those that went past it to the next. Counts and words may lag after a crash, only to the
+//   safe side: counts too high, words of free slots. Nothing waits for them but a name that is added.
 //
-// After a death, the next incarnation of the rank, by whomever held, reads its slots: `published` ones stay, intents
-// are freed, words of the index that lead nowhere are cleared, bits of empty chunks too, after the quarantine.
+// After a death, the next incarnation of the rank, by whomever held, reads its slots: `published` ones that the index
+// leads to stay, all others are freed, words of the index that lead nowhere are cleared, bits of empty chunks too,
+// after the quarantine.
 namespace gpuio::pool {
 
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");

@@ -51,10 +51,11 @@ class Index {
     }
   }
 
-  /// After a death: leaves the words of the slots that `hashes` has (0: none), clears all others, adds those that lack,
-  /// and counts anew. Words that stay are never out of sight.
-  void rebuild(const std::vector<std::uint64_t>& hashes) {
+  /// After a death: leaves the words of the slots that `hashes` has (0: none), clears all others, and counts anew.
+  /// Words that stay are never out of sight. Returns how many there are.
+  std::uint64_t rebuild(const std::vector<std::uint64_t>& hashes) {
     std::vector<bool> seen(geometry_.slots);
+    std::uint64_t words = 0;
     std::vector<std::uint64_t> counts(geometry_.buckets);
     for (std::uint64_t bucket = 0; bucket < geometry_.buckets; ++bucket) {
       for (std::size_t i = 0; i < kBucketWords; ++i) {
@@ -69,6 +70,7 @@ class Index {
           continue;
         }
         seen[slot] = true;
+        ++words;
         for (std::uint64_t past = home(hashes[slot]); past != bucket; past = next(past)) ++counts[past];
       }
     }
@@ -76,10 +78,8 @@ class Index {
       const std::uint64_t offset = geometry_.bucket(rank_, bucket) + kBucketWords * kWordBytes;
       if (access_.load(offset) != counts[bucket]) access_.store(offset, counts[bucket]);
     }
-    for (std::uint32_t slot = 0; slot < geometry_.slots; ++slot) {
-      if (hashes[slot] != 0 && !seen[slot]) add(hashes[slot], slot);
-    }
     access_.template flush<"index.rebuild.flush">(geometry_.bucket(rank_, 0), geometry_.buckets * kLineBytes);
+    return words;
   }
 
  private:

@@ -95,9 +95,10 @@ class Member {
   };
 
   void store_header(std::uint32_t slot, const SlotHeader& header);
-  /// The header of a slot that is worth keeping.
-  [[nodiscard]] std::optional<SlotHeader> survivor(std::uint32_t slot) const;
-  [[nodiscard]] std::vector<Survivor> survivors();
+  /// What a slot means to a new incarnation.
+  enum class Fate : std::uint8_t { free, unfinished, kept, damaged };
+  [[nodiscard]] Fate fate_of(std::uint32_t slot, SlotHeader& header) const;
+  [[nodiscard]] std::vector<Survivor> survivors(std::uint64_t& lost);
   void recover_space(const std::vector<Survivor>& survivors);
   void park(std::uint64_t offset, std::uint64_t bytes, bool whole_chunk);
   void unpark();

@@ -47,24 +47,33 @@ void Member<Access>::release_whole_chunks() {
 }
 
 template <class Access>
-std::optional<SlotHeader> Member<Access>::survivor(std::uint32_t slot) const {
-  SlotHeader header;
-  if (!decode(load_line(access_, geometry_.slot(held_.rank, slot)), header)) return std::nullopt;
-  if (header.state != SlotState::published || !geometry_.holds(header.offset, header.bytes)) return std::nullopt;
+auto Member<Access>::fate_of(std::uint32_t slot, SlotHeader& header) const -> Fate {
+  if (!decode(load_line(access_, geometry_.slot(held_.rank, slot)), header)) return Fate::damaged;
+  if (header.state == SlotState::free) return Fate::free;
+  if (header.state == SlotState::intent) return Fate::unfinished;
+  if (!geometry_.holds(header.offset, header.bytes)) return Fate::damaged;
   const std::uint64_t last = header.offset + geometry_.extent_bytes(header.bytes) - 1;
   for (std::uint64_t chunk = geometry_.chunk_of(header.offset); chunk <= geometry_.chunk_of(last); ++chunk) {
-    if (!ownership_.has(chunk)) return std::nullopt;
+    if (!ownership_.has(chunk)) return Fate::damaged;
   }
   const std::string name = directory_.name_of({held_.rank, slot, header});
-  return hash_name(name) == header.name_hash ? std::optional(header) : std::nullopt;
+  if (hash_name(name) != header.name_hash) return Fate::damaged;
+  // Its index word was seen before it was published. If it can't be found, it was being removed, and only the index got
+  // to memory; somebody else may have published the name since.
+  Lookup lookup;
+  directory_.find_in(held_.rank, name, header.name_hash, lookup);
+  return lookup.published() && lookup.found->slot == slot ? Fate::kept : Fate::unfinished;
 }
 
 template <class Access>
-auto Member<Access>::survivors() -> std::vector<Survivor> {
+auto Member<Access>::survivors(std::uint64_t& lost) -> std::vector<Survivor> {
   std::vector<Survivor> found;
   for (std::uint32_t slot = 0; slot < geometry_.slots; ++slot) {
     sequences_[slot] = access_.load(geometry_.slot(held_.rank, slot)) >> 8;
-    if (const std::optional<SlotHeader> header = survivor(slot)) found.push_back({*header, slot});
+    SlotHeader header;
+    const Fate fate = fate_of(slot, header);
+    if (fate == Fate::kept) found.push_back({header, slot});
+    if (fate == Fate::damaged) ++lost;
   }
   // Two that overlap: one is of an incarnation that woke up after its lease. The later incarnation's is the right one.
   std::ranges::sort(found, {}, [](const Survivor& survivor) { return survivor.header.offset; });
@@ -91,22 +100,21 @@ std::uint64_t Member<Access>::recover() {
   access_.template load_fence<"recover.load_fence">();
   ownership_.read_own();
   std::vector<std::uint64_t> hashes(geometry_.slots);
-  const std::vector<Survivor> kept = survivors();
+  std::uint64_t lost = 0;
+  const std::vector<Survivor> kept = survivors(lost);
   for (const Survivor& survivor : kept) {
     hashes[survivor.slot] = survivor.header.name_hash;
     ++objects_;
     used_bytes_ += geometry_.extent_bytes(survivor.header.bytes);
   }
-  std::uint64_t lost = 0;
   for (std::uint32_t slot = 0; slot < geometry_.slots; ++slot) {
     if (hashes[slot] != 0) continue;
     free_slots_.push_back(slot);
     const std::uint64_t state = access_.load(geometry_.slot(held_.rank, slot)) & 0xff;
-    if (state == static_cast<std::uint64_t>(SlotState::free)) continue;
-    if (state != static_cast<std::uint64_t>(SlotState::intent)) ++lost;
-    scrub(slot, sequences_[slot]);
+    if (state != static_cast<std::uint64_t>(SlotState::free)) scrub(slot, sequences_[slot]);
   }
-  index_.rebuild(hashes);
+  [[maybe_unused]] const std::uint64_t words = index_.rebuild(hashes);
+  assert(words == kept.size());
   access_.template fence<"recover.fence">();
   recover_space(kept);
   return lost;

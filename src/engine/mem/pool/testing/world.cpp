@@ -172,10 +172,18 @@ void World::die() {
   Host& host = *hosts_[*active_];
   host.node.crash();
   if (host.member) dead_[host.member->held().rank] = host.member->held().incarnation;
-  if (in_flight_) unsure_[racing_] = *in_flight_;
+  const auto taken = model_.find(racing_);
+  const bool own_name = in_flight_ && taken != model_.end() && taken->second.rank == in_flight_->rank;
+  if (in_flight_ && !own_name) unsure_[racing_] = *in_flight_;
   in_flight_.reset();
   racing_.clear();
   if (joining_) dead_[*joining_] = 0;
+  for (const auto& [name, object] : unsure_) {
+    // Also what it was removing: that may have been done.
+    const auto known = model_.find(name);
+    const bool own = host.member && object.rank == host.member->held().rank;
+    if (own && known != model_.end() && known->second.rank == object.rank) model_.erase(known);
+  }
   host.member.reset();
   active_.reset();
   joining_.reset();
