@@ -191,7 +191,7 @@ bool ContextState::run_inline(RequestState& request) {
   request.scheduler = scheduler_.get();
   request.mark_started();
   // Bytes that went where a mapped store has none any more are the queue's to report.
-  if (!transfer.region->check().ok()) return false;
+  if (!transfer.region->check().ok() || (transfer.source != nullptr && !transfer.source->check().ok())) return false;
   const std::uint64_t end = executor_->clock().now_ns();
   request.account({spi::Way::cached, Carriage::inline_read}, way_name, inline_reason_, request.total_bytes);
   counters_.record(static_cast<CountedOperation>(request.operation), transfer.store ? transfer.store->tier_id() : 0,
