@@ -18,6 +18,8 @@ std::span<const Measurement> measurements() {
       Measurement{"core.submit", false, submit},
       Measurement{"core.priority", false, priority},
       Measurement{"core.startup", false, startup},
+      Measurement{"mem.view", false, view_loops},
+      Measurement{"mem.atomic", false, atomic_words},
       Measurement{"load.hot", true, load_hot},
       Measurement{"load.again", true, load_again},
       Measurement{"load.safetensors", true, load_safetensors},

@@ -14,5 +14,7 @@ void one_small(const Options& options, Samples& samples);
 void submit(const Options& options, Samples& samples);
 void priority(const Options& options, Samples& samples);
 void startup(const Options& options, Samples& samples);
+void view_loops(const Options& options, Samples& samples);
+void atomic_words(const Options& options, Samples& samples);
 
 }  // namespace gpuio::bench

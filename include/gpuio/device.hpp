@@ -24,6 +24,12 @@ struct AllocateOptions {
   std::optional<int> numa_node{};        ///< Host memory only: bind to this node; default: the device's nearest.
 };
 
+/// What the caller's memory is, for Device::wrap.
+struct WrapOptions {
+  RegionKind kind = RegionKind::device;  ///< What it is made of.
+  Sharing sharing{};                     ///< Who else reaches it, which nobody but the caller knows.
+};
+
 /// What a device is, as far as its driver tells.
 struct DeviceInfo {
   std::string name;                ///< "host", "cuda:0": what Context::device takes.
@@ -60,6 +66,9 @@ class Device {
   /// Buffer is freed and every Request on it is quiet. `kind` says what it is; nothing is copied or registered.
   [[nodiscard]] Result<Buffer> wrap(void* address, std::uint64_t size_bytes,
                                     RegionKind kind = RegionKind::device) const;
+  /// As above, for memory that others reach too: mapped from a file, a memfd, a dax device. Fails with `unsupported`
+  /// for memory that is not coherent on a processor that can't write cache lines back.
+  [[nodiscard]] Result<Buffer> wrap(void* address, std::uint64_t size_bytes, const WrapOptions& options) const;
 
   [[nodiscard]] Result<Stream> create_stream() const;  ///< A new order of work. Fails with `device_error`.
 

@@ -4,6 +4,7 @@
 /// \file
 /// Everything: an accelerator reads and writes every tier through a Context. Start with context.hpp.
 
+#include "gpuio/atomics.hpp"
 #include "gpuio/context.hpp"
 #include "gpuio/device.hpp"
 #include "gpuio/launch.hpp"
@@ -17,3 +18,4 @@
 #include "gpuio/status.hpp"
 #include "gpuio/store.hpp"
 #include "gpuio/stream.hpp"
+#include "gpuio/view.hpp"

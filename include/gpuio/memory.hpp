@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "gpuio/dev/scope.h"
 #include "gpuio/result.hpp"
 
 namespace gpuio {
@@ -44,6 +45,8 @@ enum class Ability : std::uint8_t {
   dmabuf_export,         ///< Memory can be exported as a dma-buf.
   storage_peer_to_peer,  ///< Storage can write device memory without passing host memory.
   trace_ranges,          ///< Ranges appear in the vendor's profiler (NVTX).
+  coherent,              ///< Whoever reaches it sees others' stores without acquire, release and flush.
+  host_native_atomics,   ///< Atomic operations of its kernels on host memory are atomic for host code too.
 };
 
 std::string_view to_string(Ability ability) noexcept;
@@ -54,6 +57,25 @@ struct Capability {
   std::string reason;      ///< Why not, and what would change it; empty or a remark where available.
 
   explicit operator bool() const noexcept { return available; }
+};
+
+/// How far memory can be reached from.
+enum class Reach : std::uint8_t {
+  process,  ///< This process and its devices.
+  host,     ///< Other processes of this machine as well.
+  pool,     ///< Other machines as well: a pool that several are attached to.
+};
+
+/// With whom memory is shared, and whether caches are kept coherent between them all.
+struct Sharing {
+  Reach reach = Reach::process;  ///< Who else loads and stores it.
+  bool coherent = true;          ///< False: what one stores another sees only after release, and acquire.
+};
+
+/// Who loads, stores and updates.
+enum class Processor : std::uint8_t {
+  host,    ///< Host code.
+  device,  ///< Kernels of the memory's device.
 };
 
 class Pin;
@@ -74,6 +96,11 @@ class Slice {
   [[nodiscard]] std::byte* data() const noexcept;
 
   [[nodiscard]] Capability can(Ability ability) const;  ///< What can be done with it, with the reason where not.
+
+  /// Whether `by` may update words of `bits` (32 or 64) here so that it is atomic for all in `scope`. Where not, the
+  /// reason says why and what would help: another alignment, a narrower scope, DelegatedAtomics (atomics.hpp). No, too,
+  /// where nobody of that scope reaches the memory. Costs nothing.
+  [[nodiscard]] Capability atomics(Processor by, dev::Scope scope, unsigned bits) const;
 
   /// A part of this part. Fails with `out_of_range` unless `offset + length <= size()`.
   [[nodiscard]] Result<Slice> slice(std::uint64_t offset, std::uint64_t length) const;
@@ -103,6 +130,7 @@ class Pin {
 
  private:
   friend class Slice;
+  friend class core::RegionPin;
   std::unique_ptr<core::RegionPin, void (*)(core::RegionPin*)> hold_{nullptr, nullptr};
   std::byte* data_ = nullptr;
   std::uint64_t size_ = 0;

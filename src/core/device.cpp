@@ -2,6 +2,7 @@
 #include "gpuio/device.hpp"
 
 #include "base/try.h"
+#include "core/cache_lines.h"
 #include "core/device_state.h"
 #include "core/region.h"
 
@@ -17,6 +18,13 @@ Result<Buffer> Device::allocate(std::uint64_t size_bytes, const AllocateOptions&
 
 Result<Buffer> Device::wrap(void* address, std::uint64_t size_bytes, RegionKind kind) const {
   return core::Region::wrap(state_->pointer(), address, size_bytes, kind);
+}
+
+Result<Buffer> Device::wrap(void* address, std::uint64_t size_bytes, const WrapOptions& options) const {
+  if (!options.sharing.coherent && !core::can_write_back()) {
+    return Status(Code::unsupported, "the memory is not coherent, and this processor can't write cache lines back");
+  }
+  return core::Region::wrap(state_->pointer(), address, size_bytes, options.kind, options.sharing);
 }
 
 Result<Stream> Device::create_stream() const {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "core/atomics.h"
 #include "core/region.h"
 
 namespace gpuio {
@@ -25,11 +26,12 @@ std::string_view to_string(RegionKind kind) noexcept {
 }
 
 std::string_view to_string(Ability ability) noexcept {
-  static constexpr std::array<std::string_view, 15> kNames = {
-      "host_load_store", "device_load_store", "device_copy",    "storage_fixed",        "host_atomics",
-      "device_atomics",  "mapped_regions",    "pinned_regions", "register_read_only",   "stream_wait_word",
-      "graphs",          "peer_copy",         "dmabuf_export",  "storage_peer_to_peer", "trace_ranges"};
-  static_assert(kNames.size() == static_cast<std::size_t>(Ability::trace_ranges) + 1);
+  static constexpr std::array<std::string_view, 17> kNames = {
+      "host_load_store", "device_load_store",  "device_copy",    "storage_fixed",        "host_atomics",
+      "device_atomics",  "mapped_regions",     "pinned_regions", "register_read_only",   "stream_wait_word",
+      "graphs",          "peer_copy",          "dmabuf_export",  "storage_peer_to_peer", "trace_ranges",
+      "coherent",        "host_native_atomics"};
+  static_assert(kNames.size() == static_cast<std::size_t>(Ability::host_native_atomics) + 1);
   return kNames[static_cast<std::size_t>(ability)];
 }
 
@@ -45,6 +47,12 @@ Capability Slice::can(Ability ability) const {
   const Result<core::Resolved> resolved = core::Region::resolve(*this);
   if (!resolved) return {false, std::string(resolved.error().message())};
   return resolved->region->can(ability);
+}
+
+Capability Slice::atomics(Processor by, dev::Scope scope, unsigned bits) const {
+  const Result<core::Resolved> resolved = core::Region::resolve(*this);
+  if (!resolved) return {false, std::string(resolved.error().message())};
+  return core::atomics_on(*resolved, {by, scope, bits});
 }
 
 Result<Slice> Slice::slice(std::uint64_t offset, std::uint64_t length) const {

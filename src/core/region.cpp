@@ -56,7 +56,7 @@ Result<Buffer> Region::allocate(std::shared_ptr<spi::Device> device, std::uint64
 }
 
 Result<Buffer> Region::wrap(std::shared_ptr<spi::Device> device, void* address, std::uint64_t size_bytes,
-                            RegionKind kind) {
+                            RegionKind kind, const Sharing& sharing) {
   if (address == nullptr) return Status(Code::invalid_argument, "address is null");
   if (size_bytes == 0) return Status(Code::invalid_argument, "size_bytes is zero");
   if (size_bytes > std::numeric_limits<std::uintptr_t>::max() - reinterpret_cast<std::uintptr_t>(address)) {
@@ -64,7 +64,9 @@ Result<Buffer> Region::wrap(std::shared_ptr<spi::Device> device, void* address, 
         .with("size_bytes", size_bytes);
   }
   auto* const base = static_cast<std::byte*>(address);
-  return Buffer(std::shared_ptr<Region>(new Region(std::move(device), kind, base, size_bytes, false)));
+  std::shared_ptr<Region> region(new Region(std::move(device), kind, base, size_bytes, false));
+  region->sharing_ = sharing;
+  return Buffer(std::move(region));
 }
 
 Result<Resolved> Region::resolve(const Slice& slice) {
@@ -115,6 +117,9 @@ Capability Region::can(Ability ability) const {
     case Ability::dmabuf_export:
       if (kind_ != RegionKind::device) return {false, "only memory of kind device can be exported"};
       break;
+    case Ability::coherent:
+      if (!sharing_.coherent) return {false, "others that share it don't see stores before they are released"};
+      return {true, ""};
     default:
       break;
   }
@@ -148,6 +153,16 @@ Status Region::free() {
 void Region::retire() noexcept {
   const std::lock_guard lock(mutex_);
   generation_.store(0, std::memory_order_release);
+}
+
+RegionPin::~RegionPin() {
+  if (cell_ != nullptr) ViewCells::process().give(*cell_);
+  region_->unpin();
+}
+
+const ViewCell& RegionPin::cell() {
+  std::call_once(cell_made_, [&] { cell_ = &ViewCells::process().take(); });
+  return *cell_;
 }
 
 Slice Region::whole() { return {weak_from_this(), 0, size_, generation()}; }

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "core/spi/device.h"
+#include "core/view_cells.h"
 #include "gpuio/device.hpp"
 #include "gpuio/memory.hpp"
 #include "gpuio/result.hpp"
@@ -38,7 +39,7 @@ class Region : public std::enable_shared_from_this<Region> {
 
   /// Memory of the caller's, never freed here. Fails with `invalid_argument` (null, zero bytes, past the last address).
   static Result<Buffer> wrap(std::shared_ptr<spi::Device> device, void* address, std::uint64_t size_bytes,
-                             RegionKind kind);
+                             RegionKind kind, const Sharing& sharing = {});
 
   /// What submission calls for every Slice it is given. Fails with `closed` for an empty Slice, `stale` for a freed
   /// one.
@@ -59,6 +60,7 @@ class Region : public std::enable_shared_from_this<Region> {
   /// True if host code may load and store these bytes: no slab is needed on the way.
   [[nodiscard]] bool memory_is_host() const noexcept;
   [[nodiscard]] Capability can(Ability ability) const;
+  [[nodiscard]] const Sharing& sharing() const noexcept { return sharing_; }
 
   /// Unique in the process; 0 once freed.
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
@@ -87,6 +89,7 @@ class Region : public std::enable_shared_from_this<Region> {
   const RegionKind kind_;
   const bool owned_;
   std::atomic<std::uint64_t> generation_;  // Written under mutex_, so that pinning and freeing exclude each other.
+  Sharing sharing_{};
   mutable std::mutex mutex_;
   std::uint32_t pins_ = 0;
 };
@@ -95,12 +98,20 @@ class Region : public std::enable_shared_from_this<Region> {
 class RegionPin {
  public:
   explicit RegionPin(std::shared_ptr<Region> region) noexcept : region_(std::move(region)) {}
-  ~RegionPin() { region_->unpin(); }
+  ~RegionPin();
   RegionPin(const RegionPin&) = delete;
   RegionPin& operator=(const RegionPin&) = delete;
 
+  /// Null for an empty Pin.
+  [[nodiscard]] static RegionPin* of(const Pin& pin) noexcept { return pin.hold_.get(); }
+  [[nodiscard]] Region& region() const noexcept { return *region_; }
+  /// What Views of this Pin compare their generation with; made when first asked for.
+  [[nodiscard]] const ViewCell& cell();
+
  private:
   std::shared_ptr<Region> region_;
+  std::once_flag cell_made_;
+  ViewCell* cell_ = nullptr;
 };
 
 }  // namespace gpuio::core

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "core/atomics.kernel.h"
 #include "core/rows.kernel.h"
 #include "core/segments.kernel.h"
 #include "device/cuda/kernels.h"
@@ -32,6 +33,10 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksPerMultiprocessor)
   core::move_segments(WarpPolicy{}, list);
 }
 
+__global__ void __launch_bounds__(kThreadsPerBlock) update_words(const __grid_constant__ spi::WordsArguments list) {
+  core::update_words(WarpPolicy{}, list);
+}
+
 struct Kernel {
   const void* function;
   /// How many warps a launch can use.
@@ -49,10 +54,15 @@ std::uint64_t segments_warps(const void* arguments) {
   return static_cast<const spi::SegmentsArguments*>(arguments)->count == 0 ? 0 : UINT64_MAX - kWarpsPerBlock;
 }
 
+std::uint64_t words_warps(const void* arguments) {
+  return (static_cast<const spi::WordsArguments*>(arguments)->count + WarpPolicy::kLanes - 1) / WarpPolicy::kLanes;
+}
+
 const Kernel* find(std::uint32_t kernel) {
   static const Kernel gather{reinterpret_cast<const void*>(&gather_rows), rows_warps};
   static const Kernel scatter{reinterpret_cast<const void*>(&scatter_rows), rows_warps};
   static const Kernel segments{reinterpret_cast<const void*>(&move_segments), segments_warps};
+  static const Kernel words{reinterpret_cast<const void*>(&update_words), words_warps};
   switch (static_cast<spi::KernelId>(kernel)) {
     case spi::KernelId::gather_rows:
       return &gather;
@@ -60,6 +70,8 @@ const Kernel* find(std::uint32_t kernel) {
       return &scatter;
     case spi::KernelId::move_segments:
       return &segments;
+    case spi::KernelId::update_words:
+      return &words;
     case spi::KernelId::count:
       break;
   }

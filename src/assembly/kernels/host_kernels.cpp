@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assembly/kernels/host_kernels.h"
 
+#include "core/atomics.kernel.h"
 #include "core/rows.kernel.h"
 #include "core/segments.kernel.h"
 
@@ -29,6 +30,8 @@ std::uint64_t segments_bytes(const spi::SegmentsArguments& list) {
   return bytes;
 }
 
+std::uint64_t words_bytes(const spi::WordsArguments& list) { return list.count * dev::bytes_of(list.type); }
+
 constexpr host::KernelTable make_table() {
   host::KernelTable table{};
   const auto set = [&](spi::KernelId id, const host::Kernel& entry) { table[static_cast<std::size_t>(id)] = entry; };
@@ -37,6 +40,7 @@ constexpr host::KernelTable make_table() {
   set(spi::KernelId::scatter_rows,
       kernel<spi::RowsArguments, core::move_rows<core::RowDirection::scatter, LoopPolicy>, rows_bytes>());
   set(spi::KernelId::move_segments, kernel<spi::SegmentsArguments, core::move_segments<LoopPolicy>, segments_bytes>());
+  set(spi::KernelId::update_words, kernel<spi::WordsArguments, core::update_words<LoopPolicy>, words_bytes>());
   return table;
 }
 

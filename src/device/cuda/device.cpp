@@ -106,7 +106,11 @@ Capability Device::capability(Ability ability) const {
     case Ability::device_atomics:
     case Ability::pinned_regions:
     case Ability::graphs:
+    case Ability::coherent:
       return {true, ""};
+    case Ability::host_native_atomics:
+      return answer(facts_.has_host_atomics != 0,
+                    "the link to the host carries no atomic operations (PCIe; NVLink-C2C would)");
     case Ability::peer_copy:
       return {true, "directly where the hardware lets two devices see each other, else through the host"};
     case Ability::storage_fixed:

@@ -135,6 +135,7 @@ int info(gpuio_cuda_device* device, gpuio_cuda_info* info) {
     info->can_wait_word = device->wait_value != nullptr && device->write_value != nullptr;
     info->can_export_dmabuf = exports_dmabuf(device);
     info->has_trace_ranges = GPUIO_HAS_NVTX;
+    info->has_host_atomics = has(device, cudaDevAttrHostNativeAtomicSupported);
     (void)cudaGetLastError();
     return cudaDriverGetVersion(&info->driver_version);
   });

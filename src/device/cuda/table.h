@@ -38,6 +38,7 @@ struct gpuio_cuda_info {
   uint8_t can_wait_word;
   uint8_t can_export_dmabuf;
   uint8_t has_trace_ranges;
+  uint8_t has_host_atomics; /* the device's atomics on host memory are the host's too */
 };
 
 struct gpuio_cuda_device; /* the .so's */

@@ -51,6 +51,8 @@ Capability Device::capability(Ability ability) const {
     case Ability::host_atomics:
     case Ability::device_atomics:
     case Ability::mapped_regions:
+    case Ability::coherent:
+    case Ability::host_native_atomics:
     case Ability::graphs:
       return {true, ""};
     case Ability::pinned_regions:
