@@ -31,6 +31,7 @@ std::span<const Measurement> measurements() {
       Measurement{"mem.gpu.rows", true, mem_rows},
       Measurement{"mem.gpu.migration", true, mem_migration},
       Measurement{"mem.gpu.register", true, mem_register},
+      Measurement{"mem.gpu.atomic", true, mem_atomic},
   };
   return kAll;
 }

@@ -17,5 +17,6 @@ void mem_copy(const Options& options, Samples& samples);
 void mem_rows(const Options& options, Samples& samples);
 void mem_migration(const Options& options, Samples& samples);
 void mem_register(const Options& options, Samples& samples);
+void mem_atomic(const Options& options, Samples& samples);
 
 }  // namespace gpuio::bench
