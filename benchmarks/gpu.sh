@@ -17,7 +17,7 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd)
 programs=$(cd "${2:-build/portable/bin}" && pwd) || exit 2
 load="load.hot load.random_4k load.again load.safetensors store.hot load.pagecache load.cold"
-mem="mem.gpu.register mem.gpu.copy mem.gpu.rows mem.gpu.migration"
+mem="mem.gpu.register mem.gpu.copy mem.gpu.rows mem.gpu.migration mem.gpu.atomic"
 wanted=" ${*:3} "
 [ $# -ge 3 ] || wanted=" load mem "
 wanted=${wanted/ load / $load }

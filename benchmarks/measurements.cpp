@@ -35,6 +35,7 @@ std::span<const Measurement> measurements() {
       Measurement{"mem.gpu.rows", true, mem_gpu_rows},
       Measurement{"mem.gpu.migration", true, mem_gpu_migration},
       Measurement{"mem.gpu.register", true, mem_gpu_register},
+      Measurement{"mem.gpu.atomic", true, mem_gpu_atomic},
   };
   return kAll;
 }

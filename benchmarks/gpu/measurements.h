@@ -17,5 +17,6 @@ void mem_gpu_copy(const Options& options, Samples& samples);
 void mem_gpu_rows(const Options& options, Samples& samples);
 void mem_gpu_migration(const Options& options, Samples& samples);
 void mem_gpu_register(const Options& options, Samples& samples);
+void mem_gpu_atomic(const Options& options, Samples& samples);
 
 }  // namespace gpuio::bench

@@ -9,6 +9,9 @@
 //   migrate ROW_BYTES COUNT SET     a gather from managed memory without advice whose pages start on the host
 //   copy DIRECTION BYTES PIECE_BYTES STREAMS   between cudaHostAlloc's memory and the GPU: in, out
 //   host_alloc BYTES                cudaHostAlloc itself
+//   adds BY KIND COUNT LAUNCHES     additions to random words of the GPU's memory. BY: raw (atomicAdd), header (the
+//   same
+//                                   kernel with gpuio/dev/atomics.h). KIND: add, fetch (keeps what the words were)
 //
 // A table and what goes with it are made when first asked for, outside the time, and kept.
 
@@ -32,6 +35,7 @@
 #include <cuda_runtime_api.h>
 #include <sys/resource.h>
 
+#include "mem_atomics.h"
 #include "mem_rows.h"
 
 namespace {
@@ -195,7 +199,42 @@ class Ways {
     return answer;
   }
 
+  std::string adds(bool by_header, bool fetch, std::uint64_t count, unsigned launches) {
+    if (words_ == nullptr) {
+      words_ = device_memory(kAddedWords * sizeof(unsigned long long));
+      added_ids_ = std::make_unique<Ids>(kAddedWords, count, 1);
+      old_ = device_memory(count * sizeof(unsigned long long));
+    }
+    if (added_ids_->host.size() != count) throw std::runtime_error("the count has changed");
+    Adds adds{reinterpret_cast<unsigned long long*>(words_.get()),
+              reinterpret_cast<unsigned*>(added_ids_->gpu.get()),
+              count,
+              by_header,
+              fetch,
+              reinterpret_cast<unsigned long long*>(old_.get())};
+    check(cudaMemset(words_.get(), 0, kAddedWords * sizeof(unsigned long long)));
+    check(launch_adds(adds, 8 * static_cast<unsigned>(multiprocessors_), 256, stream_));
+    verify_adds(count);
+    return timed(0, count * launches, [&] {
+      for (unsigned i = 0; i < launches; ++i) {
+        check(launch_adds(adds, 8 * static_cast<unsigned>(multiprocessors_), 256, stream_));
+      }
+    });
+  }
+
  private:
+  static constexpr std::size_t kAddedWords = std::size_t{1} << 22U;  ///< 32 MiB: they fit the GPU's cache.
+
+  /// Throws unless the words add up to 1 + 2 + ... + count.
+  void verify_adds(std::uint64_t count) {
+    std::vector<std::uint64_t> words(kAddedWords);
+    check(cudaStreamSynchronize(stream_));
+    check(cudaMemcpy(words.data(), words_.get(), words.size() * 8, cudaMemcpyDeviceToHost));
+    std::uint64_t sum = 0;
+    for (const std::uint64_t word : words) sum += word;
+    if (sum != count * (count + 1) / 2) throw std::runtime_error("additions were lost");
+  }
+
   char* table(const std::string& memory) {
     const auto found = tables_.find(memory);
     if (found != tables_.end()) return found->second.get();
@@ -292,6 +331,9 @@ class Ways {
   std::size_t packed_bytes_ = 0;
   std::vector<std::tuple<std::string, bool, unsigned, unsigned>> verified_;
   std::map<std::tuple<std::string, bool, unsigned, unsigned, unsigned, unsigned>, cudaGraphExec_t> graphs_;
+  Memory words_{nullptr, [](char*) {}};
+  Memory old_{nullptr, [](char*) {}};
+  std::unique_ptr<Ids> added_ids_;
   std::vector<Memory> copied_;
   std::vector<cudaStream_t> streams_;
 };
@@ -303,6 +345,7 @@ std::string answer(Ways& ways, const std::string& line) {
   RowsRequest request;
   std::string move;
   std::string form;
+  std::string by;
   std::size_t bytes = 0;
   std::size_t piece_bytes = 0;
   std::size_t streams = 1;
@@ -317,6 +360,9 @@ std::string answer(Ways& ways, const std::string& line) {
     return ways.copy(move == "in", bytes, piece_bytes, streams);
   }
   if (way == "host_alloc" && words >> bytes) return Ways::host_alloc(bytes);
+  if (way == "adds" && words >> by >> form >> request.count >> request.launches) {
+    return ways.adds(by == "header", form == "fetch", request.count, request.launches);
+  }
   throw std::runtime_error("unknown request: " + line);
 }
 
