@@ -212,7 +212,7 @@ class Ways {
               by_header,
               fetch,
               reinterpret_cast<unsigned long long*>(old_.get())};
-    check(cudaMemset(words_.get(), 0, kAddedWords * sizeof(unsigned long long)));
+    check(cudaMemsetAsync(words_.get(), 0, kAddedWords * sizeof(unsigned long long), stream_));
     check(launch_adds(adds, 8 * static_cast<unsigned>(multiprocessors_), 256, stream_));
     verify_adds(count);
     return timed(0, count * launches, [&] {
