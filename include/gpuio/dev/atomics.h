@@ -80,7 +80,7 @@ class Atomic {
 
   /// Adds; integers wrap.
   GPUIO_ANYWHERE T fetch_add(T value, Order order = Order::acquire_release) const {
-    return reference().fetch_add(value, native(order));
+    return dev::fetch_add<kScope>(*word_, value, order);
   }
   /// Subtracts; integers wrap.
   GPUIO_ANYWHERE T fetch_sub(T value, Order order = Order::acquire_release) const {
