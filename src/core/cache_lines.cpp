@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/cache_lines.h"
 
+#include <atomic>
+
 #include "gpuio/dev/view.h"
 
 #if defined(__x86_64__)
@@ -40,22 +42,41 @@ const Instructions& instructions() noexcept {
   return found;
 }
 
-__attribute__((target("clwb"))) void clwb(void* line) { _mm_clwb(line); }
-__attribute__((target("clflushopt"))) void clflushopt(void* line) { _mm_clflushopt(line); }
-void clflush(void* line) { _mm_clflush(line); }
+// The loops are inside, since an instruction that only some processors have is not inlined into code for all.
+__attribute__((target("clwb"))) void each_clwb(const LineRange& lines) noexcept {
+  for (std::byte* line = lines.begin; line < lines.end; line += kCacheLineBytes) _mm_clwb(line);
+}
 
-void run(Instruction instruction, const void* data, std::uint64_t bytes) noexcept {
+__attribute__((target("clflushopt"))) void each_clflushopt(const LineRange& lines) noexcept {
+  for (std::byte* line = lines.begin; line < lines.end; line += kCacheLineBytes) _mm_clflushopt(line);
+}
+
+void each_clflush(const LineRange& lines) noexcept {
+  for (std::byte* line = lines.begin; line < lines.end; line += kCacheLineBytes) _mm_clflush(line);
+}
+
+void start(Instruction instruction, const void* data, std::uint64_t bytes) noexcept {
+  const LineRange lines = lines_of(data, bytes);
   switch (instruction) {
     case Instruction::clwb:
-      return for_each_line(data, bytes, clwb);
+      return each_clwb(lines);
     case Instruction::clflushopt:
-      return for_each_line(data, bytes, clflushopt);
+      return each_clflushopt(lines);
     case Instruction::clflush:
-      return for_each_line(data, bytes, clflush);
+      return each_clflush(lines);
   }
 }
 
 }  // namespace
+
+void start_write_back(const void* data, std::uint64_t bytes) noexcept { start(instructions().write_back, data, bytes); }
+
+void start_drop(const void* data, std::uint64_t bytes) noexcept { start(instructions().drop, data, bytes); }
+
+// mfence, and not a locked instruction: it is what waits for clflushopt and clwb. Loads keep their order by themselves.
+void full_fence() noexcept { _mm_mfence(); }
+
+void order_loads() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
 bool can_write_back() noexcept { return true; }  // clflush came with the architecture's first processors.
 
@@ -76,7 +97,7 @@ const char* write_back_instruction() noexcept {
 namespace gpuio::dev {
 
 void write_back(const void* data, std::uint64_t bytes) noexcept {
-  core::run(core::instructions().write_back, data, bytes);
+  core::start_write_back(data, bytes);
   // clwb and clflushopt are ordered by fences alone: the store that tells others must not overtake them.
   _mm_sfence();
 }
@@ -84,7 +105,7 @@ void write_back(const void* data, std::uint64_t bytes) noexcept {
 void drop(const void* data, std::uint64_t bytes) noexcept {
   // Before it, so that no line is dropped before the load that told us to; after it, so that no load is served early.
   _mm_mfence();
-  core::run(core::instructions().drop, data, bytes);
+  core::start_drop(data, bytes);
   _mm_mfence();
 }
 
@@ -92,6 +113,11 @@ void drop(const void* data, std::uint64_t bytes) noexcept {
 
 #else
 
+// Never reached: memory that would need them is refused.
+void start_write_back(const void*, std::uint64_t) noexcept {}
+void start_drop(const void*, std::uint64_t) noexcept {}
+void full_fence() noexcept { std::atomic_thread_fence(std::memory_order_seq_cst); }
+void order_loads() noexcept { std::atomic_thread_fence(std::memory_order_acquire); }
 bool can_write_back() noexcept { return false; }
 const char* write_back_instruction() noexcept { return "none"; }
 
@@ -99,7 +125,6 @@ const char* write_back_instruction() noexcept { return "none"; }
 
 namespace gpuio::dev {
 
-// Never reached: memory that would need them is refused by Device::wrap.
 void write_back(const void*, std::uint64_t) noexcept {}
 void drop(const void*, std::uint64_t) noexcept {}
 

@@ -196,9 +196,10 @@ TEST(CacheLines, EveryLineOfARangeIsVisitedOnceAndNoOther) {
   for (std::size_t offset = 0; offset < 2 * kCacheLineBytes; ++offset) {
     for (std::size_t bytes = 0; bytes < 2 * kCacheLineBytes; ++bytes) {
       std::vector<std::size_t> visited;
-      for_each_line(memory.data() + offset, bytes, [&](void* line) {
-        visited.push_back(static_cast<std::size_t>(static_cast<std::byte*>(line) - memory.data()));
-      });
+      const LineRange lines = lines_of(memory.data() + offset, bytes);
+      for (const std::byte* line = lines.begin; line < lines.end; line += kCacheLineBytes) {
+        visited.push_back(static_cast<std::size_t>(line - memory.data()));
+      }
       std::vector<std::size_t> expected;
       for (std::size_t line = 0; line < memory.size(); line += kCacheLineBytes) {
         if (bytes > 0 && line + kCacheLineBytes > offset && line < offset + bytes) expected.push_back(line);

@@ -9,7 +9,7 @@
 #include <span>
 
 #include "base/checksum.h"
-#include "engine/mem/pool/cache_lines.h"
+#include "core/cache_lines.h"
 #include "engine/mem/pool/format.h"
 
 // How the pool's code reaches the shared memory: a template policy, so that the code that runs on the simulator's stale
@@ -61,23 +61,23 @@ class MemoryAccess {
 
   template <SiteName>
   void flush(std::uint64_t offset, std::uint64_t bytes) noexcept {
-    if constexpr (!kCoherent) write_back_lines(base_ + offset, bytes);
+    if constexpr (!kCoherent) core::start_write_back(base_ + offset, bytes);
   }
   template <SiteName>
   void invalidate(std::uint64_t offset, std::uint64_t bytes) noexcept {
-    if constexpr (!kCoherent) drop_lines(base_ + offset, bytes);
+    if constexpr (!kCoherent) core::start_drop(base_ + offset, bytes);
   }
   template <SiteName>
   void fence() noexcept {
-    full_fence();
+    core::full_fence();
   }
   template <SiteName>
   void load_fence() noexcept {
     // Loads of words acquire; this one is for bytes that were copied before.
     if constexpr (kCoherent) {
-      order_loads();
+      core::order_loads();
     } else {
-      full_fence();
+      core::full_fence();
     }
   }
 

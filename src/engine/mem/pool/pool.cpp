@@ -8,7 +8,6 @@
 
 #include "base/try.h"
 #include "engine/mem/pool/any_pool.h"
-#include "engine/mem/pool/cache_lines.h"
 #include "engine/mem/pool/create.h"
 #include "engine/mem/pool/superblock.h"
 
@@ -71,7 +70,7 @@ Result<pool::Superblock> read_superblock(const Pin& memory) {
 Result<std::shared_ptr<const pool::AnyPool>> open_pool(Pin memory) {
   GPUIO_ASSIGN(const pool::Superblock superblock, read_superblock(memory));
   const pool::Geometry geometry = pool::geometry_of(superblock);
-  if (!geometry.coherent && pool::line_instruction().empty()) {
+  if (!geometry.coherent && !core::can_write_back()) {
     return Status(Code::unsupported, "the pool's memory is not coherent, and this processor can't flush lines");
   }
   const PoolInfo info{.uuid = superblock.uuid,
@@ -83,7 +82,7 @@ Result<std::shared_ptr<const pool::AnyPool>> open_pool(Pin memory) {
                       .objects_per_member_max = geometry.slots,
                       .lease_ns = geometry.lease_ns,
                       .coherent = geometry.coherent,
-                      .flushes_by = geometry.coherent ? "nothing" : pool::line_instruction()};
+                      .flushes_by = geometry.coherent ? "nothing" : core::write_back_instruction()};
   std::byte* const base = memory.data();
   const auto make = [&]<class Access>(Access access) -> std::shared_ptr<const pool::AnyPool> {
     return std::make_shared<pool::PoolOf<Access>>(std::move(memory), access, geometry, info, system_clock(),
@@ -109,7 +108,7 @@ Result<Pool> Pool::create(const Slice& memory, const PoolOptions& options) {
   if (!options.overwrite && pool::holds_pool(read_superblock(pin))) {
     return Status(Code::already_exists, "there is a pool in this memory: open it, or let create overwrite it");
   }
-  if (!options.coherent && pool::line_instruction().empty()) {
+  if (!options.coherent && !core::can_write_back()) {
     return Status(Code::unsupported, "this processor can't flush lines, which a pool that is not coherent needs");
   }
   pool::MemoryAccess<false> access(pin.data());
