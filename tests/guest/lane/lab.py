@@ -63,10 +63,11 @@ class Lab:
         self.check(what, seen == expected, f"{seen!r}, not {expected!r}")
 
     def ended_well(self, guest, limit_s):
-        """Waits for a guest's command, which must succeed."""
+        """Waits for a guest's command, which must succeed; says whether it has."""
         status = guest.wait(limit_s)
         tail = "\n".join(guest.text().splitlines()[-30:])
         self.check(f"{guest.name} succeeds", status == 0, f"its command ended with {status}\n{tail}")
+        return status == 0
 
     def finish(self, error=None):
         """The outcome; an exception is one failure more."""
