@@ -24,26 +24,16 @@
 #include <cuda_runtime_api.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "peer_process.h"
 
 namespace {
 
 constexpr std::size_t kCopyBytes = std::size_t{1} << 30;
 constexpr std::size_t kSlabsPerThread = 3;
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
-
-void check(cudaError_t error) {
-  if (error != cudaSuccess) throw std::runtime_error(cudaGetErrorString(error));
-}
-
-double cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
-}
 
 /// Pinned memory of huge pages.
 class Pinned {

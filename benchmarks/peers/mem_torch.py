@@ -8,20 +8,14 @@
 Needs torch, and cupy to compile and launch peers/mem_rows.cuh.
 """
 
-import json
-import os
-import resource
 import sys
 import time
 from pathlib import Path
 
+from peer_process import cpu_seconds, serve
+
 KERNELS = Path(__file__).with_name("mem_rows.cuh")
 THREADS = 512
-
-
-def cpu_seconds():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 class Table:
@@ -79,21 +73,15 @@ class Table:
         return {"seconds": seconds, "cpu_seconds": cpu, "bytes": moved * row_bytes, "operations": moved}
 
 
-def main():
-    # Packages that print must not print into the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    table = None
-    for line in sys.stdin:
-        name, *words = line.split()
-        try:
-            if name != "gather":
-                raise ValueError(f"unknown request: {line}")
-            table = table or Table(int(sys.argv[1]))
-            answer = table.gather(*words)
-        except Exception as error:  # Whatever a package throws is its answer.
-            answer = {"error": f"{type(error).__name__}: {error}"[:300]}
-        print(json.dumps(answer), file=answers, flush=True)
+class Requests:
+    def __init__(self):
+        self._table = None
+
+    def answer(self, name, *words):
+        if name != "gather":
+            raise ValueError(f"unknown request: {name}")
+        self._table = self._table or Table(int(sys.argv[1]))
+        return self._table.gather(*words)
 
 
-main()
+serve(Requests().answer)

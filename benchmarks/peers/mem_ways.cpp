@@ -33,23 +33,12 @@
 #include <vector>
 
 #include <cuda_runtime_api.h>
-#include <sys/resource.h>
 
 #include "mem_atomics.h"
 #include "mem_rows.h"
+#include "peer_process.h"
 
 namespace {
-
-void check(cudaError_t error) {
-  if (error != cudaSuccess) throw std::runtime_error(cudaGetErrorString(error));
-}
-
-double cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
-}
 
 /// Times `work`, until the GPU has done all of it.
 std::string timed(std::uint64_t bytes, std::uint64_t operations, const std::function<void()>& work) {

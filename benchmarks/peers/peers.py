@@ -13,19 +13,14 @@ Needs torch and cupy, and kvikio, instanttensor and safetensors for what is name
 goes to standard error.
 """
 
-import json
 import os
 import random
-import resource
 import sys
 import time
 
+from peer_process import cpu_seconds, serve
+
 READS, READ_BYTES = 10_000, 4096
-
-
-def cpu_seconds():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 class Peers:
@@ -129,19 +124,13 @@ class Peers:
         return self.timed(lambda: load_file(self.path, device="cuda:0"), self.bytes, 1)
 
 
-def main():
-    # Packages that print must not print into the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    peers = None
-    for line in sys.stdin:
-        name, *words = line.split()
-        try:
-            peers = peers or Peers(sys.argv[1])
-            answer = getattr(peers, name)(*words)
-        except Exception as error:  # Whatever a package throws is its answer; the next request may work.
-            answer = {"error": f"{type(error).__name__}: {error}"[:300]}
-        print(json.dumps(answer), file=answers, flush=True)
+class Requests:
+    def __init__(self):
+        self._peers = None
+
+    def answer(self, name, *words):
+        self._peers = self._peers or Peers(sys.argv[1])
+        return getattr(self._peers, name)(*words)
 
 
-main()
+serve(Requests().answer)

@@ -5,11 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <string>
-#include <system_error>
+#include <set>
 
 #include "base/align.h"
+#include "core/topology/parts.h"
 
 namespace gpuio::core {
 namespace {
@@ -17,30 +16,16 @@ namespace {
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint64_t kSamples = 8;
 
-/// The node of a dax device that serves as memory; -1 if it doesn't, or is of no CXL region.
-int cxl_node_of(const std::filesystem::path& device) {
-  std::error_code error;
-  const auto driver = std::filesystem::read_symlink(device / "driver", error);
-  if (error || driver.filename() != "kmem") return -1;
-  const auto place = std::filesystem::canonical(device, error);
-  // A dax device hangs below what made it: .../root0/decoder0.0/region0/dax_region0/dax0.0
-  if (error || place.string().find("/decoder") == std::string::npos) return -1;
-  std::ifstream file(device / "target_node");
-  int node = -1;
-  return file >> node ? node : -1;
-}
-
 }  // namespace
 
 MemoryTiers MemoryTiers::of_system(const std::filesystem::path& root) {
-  std::vector<int> nodes;
-  std::error_code error;
-  for (const auto& device : std::filesystem::directory_iterator(root / "bus/dax/devices", error)) {
-    const int node = cxl_node_of(device.path());
-    if (node >= 0 && std::find(nodes.begin(), nodes.end(), node) == nodes.end()) nodes.push_back(node);
+  Topology topology;
+  topology::read_cxl(topology::Sysfs(root), topology);
+  std::set<int> nodes;
+  for (const DaxDevice& dax : topology.dax_devices) {
+    if (dax.mode == DaxMode::system_ram && !dax.region.empty() && dax.target_node >= 0) nodes.insert(dax.target_node);
   }
-  std::sort(nodes.begin(), nodes.end());
-  return MemoryTiers(std::move(nodes));
+  return MemoryTiers({nodes.begin(), nodes.end()});
 }
 
 bool MemoryTiers::reaches_cxl(const std::byte* memory, std::uint64_t bytes) const noexcept {

@@ -12,8 +12,8 @@ namespace gpuio::core {
 /// Which host memory is CXL memory: pages of those NUMA nodes that the kernel made of it. Immutable, so thread-safe.
 class MemoryTiers {
  public:
-  /// As sysfs under `root` tells: nodes of dax devices below a CXL region that serve as system memory.
-  static MemoryTiers of_system(const std::filesystem::path& root = "/sys");
+  /// As the topology of the machine under `root` tells: nodes of dax devices of a CXL region that serve as memory.
+  static MemoryTiers of_system(const std::filesystem::path& root = "/");
 
   explicit MemoryTiers(std::vector<int> cxl_nodes) : cxl_nodes_(std::move(cxl_nodes)) {}
 

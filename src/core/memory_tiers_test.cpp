@@ -3,11 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
+
+#include "base/testing/temporary_folder.h"
 
 namespace gpuio::core {
 namespace {
@@ -18,27 +19,23 @@ namespace fs = std::filesystem;
 class FakeSysfs {
  public:
   FakeSysfs() {
-    std::string name = (fs::temp_directory_path() / "gpuio-tiers-XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-    fs::create_directories(root_ / "bus/dax/devices");
-    for (const char* driver : {"kmem", "device_dax"}) fs::create_directories(root_ / "bus/dax/drivers" / driver);
+    fs::create_directories(sys_ / "bus/dax/devices");
+    for (const char* driver : {"kmem", "device_dax"}) fs::create_directories(sys_ / "bus/dax/drivers" / driver);
   }
-  ~FakeSysfs() { fs::remove_all(root_); }
-  FakeSysfs(const FakeSysfs&) = delete;
-  FakeSysfs& operator=(const FakeSysfs&) = delete;
 
   void add(const std::string& name, const std::string& place, const std::string& driver, const std::string& node) {
-    const fs::path device = root_ / place / name;
+    const fs::path device = sys_ / place / name;
     fs::create_directories(device);
-    fs::create_directory_symlink(device, root_ / "bus/dax/devices" / name);
-    if (!driver.empty()) fs::create_directory_symlink(root_ / "bus/dax/drivers" / driver, device / "driver");
+    fs::create_directory_symlink(device, sys_ / "bus/dax/devices" / name);
+    if (!driver.empty()) fs::create_directory_symlink(sys_ / "bus/dax/drivers" / driver, device / "driver");
     if (!node.empty()) std::ofstream(device / "target_node") << node << '\n';
   }
 
-  [[nodiscard]] const fs::path& root() const noexcept { return root_; }
+  [[nodiscard]] const fs::path& root() const noexcept { return folder_.path(); }
 
  private:
-  fs::path root_;
+  const base::testing::TemporaryFolder folder_;
+  const fs::path sys_ = folder_.path() / "sys";
 };
 
 constexpr const char* kRegion = "devices/platform/ACPI0017:00/root0/decoder0.0/region0/dax_region0";

@@ -11,6 +11,7 @@
 #include "core/spi/forwarding_device.h"
 #include "device/host/driver.h"
 #include "support/fake_context.h"
+#include "support/wrapping_driver.h"
 
 namespace gpuio::tests {
 namespace {
@@ -34,23 +35,7 @@ class Accelerator final : public spi::ForwardingDevice {
   const std::shared_ptr<std::atomic<bool>> broken_;
 };
 
-class AcceleratorDriver final : public spi::DeviceDriver {
- public:
-  AcceleratorDriver(std::unique_ptr<spi::DeviceDriver> inner, std::shared_ptr<std::atomic<bool>> broken)
-      : inner_(std::move(inner)), broken_(std::move(broken)) {}
-  [[nodiscard]] std::string_view family() const noexcept override { return inner_->family(); }
-  [[nodiscard]] Result<int> count() override { return inner_->count(); }
-  [[nodiscard]] std::string name(int ordinal) const override { return inner_->name(ordinal); }
-  [[nodiscard]] Result<std::unique_ptr<spi::Device>> open(int ordinal) override {
-    Result<std::unique_ptr<spi::Device>> opened = inner_->open(ordinal);
-    if (!opened) return std::move(opened).error();
-    return std::unique_ptr<spi::Device>(std::make_unique<Accelerator>(*std::move(opened), broken_));
-  }
-
- private:
-  const std::unique_ptr<spi::DeviceDriver> inner_;
-  const std::shared_ptr<std::atomic<bool>> broken_;
-};
+using AcceleratorDriver = WrappingDriver<Accelerator, std::shared_ptr<std::atomic<bool>>>;
 
 std::vector<std::uint64_t> shuffled_ids(std::uint64_t count) {
   std::vector<std::uint64_t> ids(count);

@@ -9,11 +9,13 @@
 #include <fstream>
 
 #include "assembly/kernels/host_kernels.h"
+#include "base/testing/temporary_folder.h"
 #include "core/context_state.h"
 #include "core/spi/forwarding_device.h"
 #include "device/host/driver.h"
 #include "gpuio/cost_model.hpp"
 #include "support/fake_context.h"
+#include "support/wrapping_driver.h"
 
 namespace gpuio::tests {
 namespace {
@@ -27,33 +29,18 @@ class Accelerator final : public spi::ForwardingDevice {
   bool memory_is_host() const noexcept override { return false; }
 };
 
-class AcceleratorDriver final : public spi::DeviceDriver {
+class AcceleratorDriver final : public WrappingDriver<Accelerator> {
  public:
-  explicit AcceleratorDriver(std::unique_ptr<spi::DeviceDriver> inner) : inner_(std::move(inner)) {}
-  [[nodiscard]] std::string_view family() const noexcept override { return inner_->family(); }
-  [[nodiscard]] Result<int> count() override { return inner_->count(); }
-  [[nodiscard]] std::string name(int ordinal) const override { return inner_->name(ordinal); }
+  using WrappingDriver::WrappingDriver;
   [[nodiscard]] Result<std::unique_ptr<spi::Device>> open(int ordinal) override {
-    auto device = inner_->open(ordinal);
-    if (!device) return std::move(device).error();
     // The first is the host's own, as in any Context.
-    if (ordinal == 0) return device;
-    return std::unique_ptr<spi::Device>(std::make_unique<Accelerator>(*std::move(device)));
+    return ordinal == 0 ? inner_->open(ordinal) : WrappingDriver::open(ordinal);
   }
-
- private:
-  std::unique_ptr<spi::DeviceDriver> inner_;
 };
 
 class CostModels : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::path(testing::TempDir()) / "gpuio_costs_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    file_ = (folder_ / "model.json").string();
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  void SetUp() override { file_ = (folder_ / "model.json").string(); }
 
   [[nodiscard]] FakeContext open(std::map<std::string, std::string> settings = {}) const {
     settings.emplace("core.cost_model", file_);
@@ -77,7 +64,8 @@ class CostModels : public testing::Test {
     return {};
   }
 
-  fs::path folder_;
+  const base::testing::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
   std::string file_;
 };
 

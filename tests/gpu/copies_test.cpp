@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <filesystem>
 #include <optional>
 
+#include "gpu_context.h"
 #include "gpuio/gpuio.hpp"
 #include "support/drawn_layouts.h"
 
@@ -18,12 +18,7 @@ constexpr std::uint64_t kMemoryBytes = (8U << 20U) + 333;
 class GpuCopies : public testing::Test {
  protected:
   void SetUp() override {
-    ContextOptions options;
-    // Where it was built; on a machine it was copied to, the library finds the one beside this program.
-    if (std::filesystem::exists(GPUIO_CUDA_LIBRARY)) {
-      throw_if_failed(options.settings.set("device.cuda_library", GPUIO_CUDA_LIBRARY));
-    }
-    context_.emplace(Context::create(options).value());
+    context_.emplace(gpu_context());
     const Result<Device> opened = context_->device("cuda:0");
     if (!opened) GTEST_SKIP() << opened.error().to_string();
     add(*opened, RegionKind::device);

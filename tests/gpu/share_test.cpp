@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <filesystem>
 #include <optional>
 
+#include "gpu_context.h"
 #include "gpuio/gpuio.hpp"
 #include "support/child_process.h"
 
@@ -18,11 +18,7 @@ constexpr std::uint64_t kBytes = 4U << 20U;
 /// A Context and GPU 0, if there is one.
 struct Gpu {
   Gpu() {
-    ContextOptions options;
-    if (std::filesystem::exists(GPUIO_CUDA_LIBRARY)) {
-      throw_if_failed(options.settings.set("device.cuda_library", GPUIO_CUDA_LIBRARY));
-    }
-    context.emplace(Context::create(options).value());
+    context.emplace(gpu_context());
     host.emplace(context->device("host").value());
     Result<Device> opened = context->device("cuda:0");
     if (opened) device.emplace(*std::move(opened));

@@ -5,11 +5,11 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <thread>
 
+#include "gpu_context.h"
 #include "gpuio/gpuio.hpp"
 #include "transfers.h"
 #include "waiting_kernels.h"
@@ -27,12 +27,7 @@ constexpr Duration kQuietLimit = 10s;  // after which what has not ended never w
 class OnGpu : public testing::Test {
  protected:
   void SetUp() override {
-    ContextOptions options;
-    // Where it was built; on a machine it was copied to, the library finds the one beside this program.
-    if (std::filesystem::exists(GPUIO_CUDA_LIBRARY)) {
-      throw_if_failed(options.settings.set("device.cuda_library", GPUIO_CUDA_LIBRARY));
-    }
-    context_.emplace(Context::create(options).value());
+    context_.emplace(gpu_context());
     Result<Device> opened = context_->device("cuda:0");
     if (!opened) GTEST_SKIP() << opened.error().to_string();
     device_.emplace(*std::move(opened));

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <numeric>
 #include <optional>
 #include <thread>
 #include <vector>
 
+#include "gpu_context.h"
 #include "gpuio/dev/delegate.h"
 #include "gpuio/gpuio.hpp"
 #include "words_kernels.h"
@@ -32,12 +32,7 @@ class WordsOnGpu : public testing::Test {
   };
 
   void SetUp() override {
-    ContextOptions options;
-    // Where it was built; on a machine it was copied to, the library finds the one beside this program.
-    if (std::filesystem::exists(GPUIO_CUDA_LIBRARY)) {
-      throw_if_failed(options.settings.set("device.cuda_library", GPUIO_CUDA_LIBRARY));
-    }
-    context_.emplace(Context::create(options).value());
+    context_.emplace(gpu_context());
     Result<Device> opened = context_->device("cuda:0");
     if (!opened) GTEST_SKIP() << opened.error().to_string();
     device_.emplace(*std::move(opened));

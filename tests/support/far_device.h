@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/spi/forwarding_device.h"
+#include "support/wrapping_driver.h"
 
 namespace gpuio::tests {
 
@@ -45,23 +46,12 @@ class FarDevice final : public spi::ForwardingDevice {
 };
 
 /// Opens the first device of another driver as "far:0".
-class FarDriver final : public spi::DeviceDriver {
+class FarDriver final : public WrappingDriver<FarDevice, std::shared_ptr<FarRules>> {
  public:
-  FarDriver(std::unique_ptr<spi::DeviceDriver> inner, std::shared_ptr<FarRules> rules)
-      : inner_(std::move(inner)), rules_(std::move(rules)) {}
-
+  using WrappingDriver::WrappingDriver;
   [[nodiscard]] std::string_view family() const noexcept override { return "far"; }
   [[nodiscard]] Result<int> count() override { return 1; }
   [[nodiscard]] std::string name(int) const override { return "far:0"; }
-  [[nodiscard]] Result<std::unique_ptr<spi::Device>> open(int) override {
-    Result<std::unique_ptr<spi::Device>> opened = inner_->open(0);
-    if (!opened) return std::move(opened).error();
-    return std::unique_ptr<spi::Device>(std::make_unique<FarDevice>(*std::move(opened), rules_));
-  }
-
- private:
-  const std::unique_ptr<spi::DeviceDriver> inner_;
-  const std::shared_ptr<FarRules> rules_;
 };
 
 }  // namespace gpuio::tests

@@ -16,6 +16,7 @@
 #include "base/unique_fd.h"
 #include "core/spi/forwarding_device.h"
 #include "core/spi/memory_exporter.h"
+#include "support/wrapping_driver.h"
 
 namespace gpuio::tests {
 
@@ -107,23 +108,12 @@ class HandleDevice final : public spi::ForwardingDevice, public spi::MemoryExpor
 };
 
 /// Opens the first device of another driver as "handle:0".
-class HandleDriver final : public spi::DeviceDriver {
+class HandleDriver final : public WrappingDriver<HandleDevice, std::string> {
  public:
-  HandleDriver(std::unique_ptr<spi::DeviceDriver> inner, std::string bus_id)
-      : inner_(std::move(inner)), bus_id_(std::move(bus_id)) {}
-
+  using WrappingDriver::WrappingDriver;
   [[nodiscard]] std::string_view family() const noexcept override { return "handle"; }
   [[nodiscard]] Result<int> count() override { return 1; }
   [[nodiscard]] std::string name(int) const override { return "handle:0"; }
-  [[nodiscard]] Result<std::unique_ptr<spi::Device>> open(int) override {
-    Result<std::unique_ptr<spi::Device>> opened = inner_->open(0);
-    if (!opened) return std::move(opened).error();
-    return std::unique_ptr<spi::Device>(std::make_unique<HandleDevice>(*std::move(opened), bus_id_));
-  }
-
- private:
-  const std::unique_ptr<spi::DeviceDriver> inner_;
-  const std::string bus_id_;
 };
 
 }  // namespace gpuio::tests

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/spi/forwarding_device.h"
+#include "support/wrapping_driver.h"
 
 namespace gpuio::tests {
 
@@ -61,23 +62,6 @@ class StuckDevice final : public spi::ForwardingDevice {
 };
 
 /// Opens every device of another driver as a StuckDevice.
-class StuckDriver final : public spi::DeviceDriver {
- public:
-  StuckDriver(std::unique_ptr<spi::DeviceDriver> inner, std::shared_ptr<Processors> processors)
-      : inner_(std::move(inner)), processors_(std::move(processors)) {}
-
-  [[nodiscard]] std::string_view family() const noexcept override { return inner_->family(); }
-  [[nodiscard]] Result<int> count() override { return inner_->count(); }
-  [[nodiscard]] std::string name(int ordinal) const override { return inner_->name(ordinal); }
-  [[nodiscard]] Result<std::unique_ptr<spi::Device>> open(int ordinal) override {
-    Result<std::unique_ptr<spi::Device>> opened = inner_->open(ordinal);
-    if (!opened) return std::move(opened).error();
-    return std::unique_ptr<spi::Device>(std::make_unique<StuckDevice>(*std::move(opened), processors_));
-  }
-
- private:
-  const std::unique_ptr<spi::DeviceDriver> inner_;
-  const std::shared_ptr<Processors> processors_;
-};
+using StuckDriver = WrappingDriver<StuckDevice, std::shared_ptr<Processors>>;
 
 }  // namespace gpuio::tests

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/testing/temporary_folder.h"
 #include "core/thread.h"
 
 namespace gpuio::core {
@@ -17,14 +18,10 @@ namespace fs = std::filesystem;
 class FingerprintTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::path(testing::TempDir()) / "gpuio_fingerprint_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
     write("proc/cpuinfo", "processor\t: 0\nmodel name\t: A Processor 9000\n");
     write("proc/sys/kernel/osrelease", "6.1.0-10\n");
     write("sys/devices/system/node/node0/meminfo", "Node 0 MemTotal:       16777216 kB\nNode 0 MemFree: 1 kB\n");
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   void write(const std::string& path, const std::string& text) const {
     fs::create_directories((root_ / path).parent_path());
@@ -37,7 +34,8 @@ class FingerprintTest : public testing::Test {
   }
   [[nodiscard]] MachineFingerprint read() const { return read_fingerprint(root_.string(), 4); }
 
-  fs::path root_;
+  const base::testing::TemporaryFolder folder_;
+  const fs::path root_ = folder_.path();
 };
 
 TEST_F(FingerprintTest, NamesProcessorCoresMemoryAndKernel) {

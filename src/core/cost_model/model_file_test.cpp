@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/testing/temporary_folder.h"
 #include "core/cost_model/cost_model.h"
 #include "core/cost_model/example_model.h"
 #include "core/cost_model/fingerprint.h"
@@ -19,22 +20,17 @@ namespace fs = std::filesystem;
 class CostModelFile : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::path(testing::TempDir()) / "gpuio_cost_model_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     file_ = (folder_ / "a" / "b" / "model.json").string();
     model_ = example_model();
     model_.machine = this_machine();
     ASSERT_TRUE(settings_.set("core.cost_model", file_).ok());
   }
-  void TearDown() override {
-    fs::remove_all(folder_);
-    streamed_bytes_setting() = kStreamedBytesMin;
-  }
+  void TearDown() override { streamed_bytes_setting() = kStreamedBytesMin; }
 
   [[nodiscard]] Finding finding() const { return Costs::load(settings_)->finding(); }
 
-  fs::path folder_;
+  const base::testing::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
   std::string file_;
   CostModel model_;
   Settings settings_;

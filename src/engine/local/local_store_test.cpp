@@ -265,12 +265,12 @@ TEST_F(LocalStoreTest, IdentityChangesWithContentsAndIsUnknownRightAfterAChange)
 TEST_F(LocalStoreTest, OpeningSaysWhatIsWrong) {
   start("/var/tmp");
   EXPECT_EQ(open_error(testing::uri_of(folder_->file("missing"))).code(), Code::not_found);
-  const Status directory = open_error(testing::uri_of(folder_->path()));
+  const Status directory = open_error(testing::uri_of(folder_->path().string()));
   EXPECT_EQ(directory.code(), Code::invalid_argument);
   EXPECT_NE(directory.message().find("gpuio load"), std::string_view::npos);
   OpenOptions writing;
   writing.mode = OpenMode::write;
-  EXPECT_EQ(open_error(testing::uri_of(folder_->path()), writing).code(), Code::invalid_argument);
+  EXPECT_EQ(open_error(testing::uri_of(folder_->path().string()), writing).code(), Code::invalid_argument);
   EXPECT_EQ(open_error(testing::uri_of("")).code(), Code::invalid_argument);
   const std::string fifo = folder_->file("fifo");
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
@@ -324,7 +324,7 @@ TEST_F(LocalStoreTest, ReplaceShowsTheNewContentsOnlyAfterCommitAndKeepsPermissi
   struct stat found{};
   ASSERT_EQ(stat(path.c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777, 0640U);
-  const std::string others = "test -z \"$(ls -A " + folder_->path() + " | grep -v '^replaced$')\"";
+  const std::string others = "test -z \"$(ls -A " + folder_->path().string() + " | grep -v '^replaced$')\"";
   EXPECT_EQ(std::system(others.c_str()), 0) << "something was left aside";
 }
 

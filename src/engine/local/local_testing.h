@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/testing/temporary_folder.h"
 #include "core/spi/engine.h"
 
 /// What this room's tests share.
@@ -57,25 +58,7 @@ class AlignedMemory {
   std::byte* memory_;
 };
 
-/// An empty folder that goes with all it holds.
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(const std::string& under) : path_(under + "/gpuio-test-XXXXXX") {
-    if (mkdtemp(path_.data()) == nullptr) std::abort();
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    const std::string command = "rm -rf '" + path_ + "'";
-    if (std::system(command.c_str()) != 0) std::abort();
-  }
-
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
+using base::testing::TemporaryFolder;
 
 inline std::vector<std::byte> random_bytes(std::size_t count, std::uint64_t seed) {
   base::Random random(seed);

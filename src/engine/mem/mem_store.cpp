@@ -43,14 +43,20 @@ Status MemStore::place(std::byte* base, std::uint64_t bytes) const {
                                 -1);
 }
 
-Result<std::shared_ptr<Window>> MemStore::make_window() {
+Result<core::MappedFile> MemStore::mapped_file() const {
   core::MappedFile file;
   file.descriptor.reset(::fcntl(memory_.descriptor.get(), F_DUPFD_CLOEXEC, 0));
-  if (!file.descriptor) return Status::from_errno(errno, "no descriptor left").with("store", uri_);
+  if (!file.descriptor) return Status::from_errno(errno, "no descriptor left for a mapping").with("store", uri_);
   file.name = memory_.name;
   file.page_bytes = memory_.page_bytes;
   file.fixed_bytes = memory_.is_device ? memory_.size_bytes : 0;
   file.writable = memory_.can_grow;
+  file.sharing = memory_.sharing;
+  return file;
+}
+
+Result<std::shared_ptr<Window>> MemStore::make_window() {
+  GPUIO_ASSIGN(core::MappedFile file, mapped_file());
   spi::MapRange range;
   range.access = memory_.writable ? MapAccess::read_write : MapAccess::read;
   range.reserve_bytes = std::max(memory_.reserve_bytes, size());
@@ -159,14 +165,7 @@ Result<std::unique_ptr<spi::Mapping>> MemStore::map(const spi::MapRange& range) 
   if (range.access == MapAccess::read_write && !memory_.writable) {
     return Status(Code::permission_denied, "the store was opened for reading").with("store", uri_);
   }
-  core::MappedFile file;
-  file.descriptor.reset(::fcntl(memory_.descriptor.get(), F_DUPFD_CLOEXEC, 0));
-  if (!file.descriptor) return Status::from_errno(errno, "no descriptor left for a mapping").with("store", uri_);
-  file.name = memory_.name;
-  file.page_bytes = memory_.page_bytes;
-  file.fixed_bytes = memory_.is_device ? memory_.size_bytes : 0;
-  file.writable = memory_.can_grow;
-  file.sharing = memory_.sharing;
+  GPUIO_ASSIGN(core::MappedFile file, mapped_file());
   // The Region that gets the mapping holds this store too.
   file.lengthened = [this](std::uint64_t size_bytes) { static_cast<void>(grow_to(size_bytes)); };
   GPUIO_ASSIGN(std::unique_ptr<core::DescriptorMapping> mapping,

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "core/descriptor_mapping.h"
 #include "core/memory_mover.h"
 #include "core/spi/engine.h"
 #include "engine/mem/opened_memory.h"
@@ -50,6 +51,8 @@ class MemStore final : public spi::Store {
 
  private:
   MemStore(spi::Executor& executor, std::string uri, OpenedMemory memory);
+  /// Its memory as a mapping needs to know it.
+  [[nodiscard]] Result<core::MappedFile> mapped_file() const;
   /// Has pages of the range come from the node that was asked for.
   [[nodiscard]] Status place(std::byte* base, std::uint64_t bytes) const;
   [[nodiscard]] Result<std::shared_ptr<Window>> make_window();

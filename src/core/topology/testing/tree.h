@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <unistd.h>
-
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
+
+#include "base/testing/temporary_folder.h"
 
 namespace gpuio::core::topology {
 
@@ -15,16 +14,10 @@ namespace gpuio::core::topology {
 class Tree {
  public:
   explicit Tree(const std::string& name) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "gpuio-tree-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    root_ = pattern;
     std::ifstream text(std::filesystem::path(GPUIO_TOPOLOGY_FIXTURES) / (name + ".tree"));
     if (!text) throw std::runtime_error("no fixture " + name);
     for (std::string line; std::getline(text, line);) unpack(line);
   }
-  ~Tree() { std::filesystem::remove_all(root_); }
-  Tree(const Tree&) = delete;
-  Tree& operator=(const Tree&) = delete;
 
   [[nodiscard]] std::string root() const { return root_.string(); }
 
@@ -53,7 +46,8 @@ class Tree {
     }
   }
 
-  std::filesystem::path root_;
+  const base::testing::TemporaryFolder folder_;
+  const std::filesystem::path root_ = folder_.path();
 };
 
 }  // namespace gpuio::core::topology
