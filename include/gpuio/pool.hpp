@@ -165,9 +165,9 @@ class PoolReservation {
 
 /// One who publishes: the holder of a rank. Destroyed, it leaves; a process that dies leaves the rank to be taken over.
 ///
-/// Its lease holds half of `lease_ns` from each renewal. Every call renews it when an eighth has passed; a member that
-/// may be idle for longer calls `renew`. A lost lease is never regained: all calls fail with `stale`, and the process
-/// joins again. Movable. Thread safety: all members, any thread; destruction from one.
+/// Its lease holds half of `lease_ns` from each renewal. Every call of it renews it when an eighth has passed; a member
+/// that may make none for longer, since it is idle or reads (Pool::find is no call of a member), calls `renew`. A lost
+/// lease is never regained: all calls fail with `stale`, and the process joins again. Movable. Thread safety: all members, any thread; destruction from one.
 class PoolMember {
  public:
   PoolMember(PoolMember&&) noexcept = default;
