@@ -167,7 +167,8 @@ class PoolReservation {
 ///
 /// Its lease holds half of `lease_ns` from each renewal. Every call of it renews it when an eighth has passed; a member
 /// that may make none for longer, since it is idle or reads (Pool::find is no call of a member), calls `renew`. A lost
-/// lease is never regained: all calls fail with `stale`, and the process joins again. Movable. Thread safety: all members, any thread; destruction from one.
+/// lease is never regained: all calls fail with `stale`, and the process joins again. Movable. Thread safety: all
+/// members, any thread; destruction from one.
 class PoolMember {
  public:
   PoolMember(PoolMember&&) noexcept = default;
