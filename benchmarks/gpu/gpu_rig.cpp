@@ -11,7 +11,7 @@
 
 #include <fmt/core.h>
 
-#include "core/settings_values.h"
+#include "core/settings/settings_values.h"
 #include "harness/files.h"
 
 namespace gpuio::bench {

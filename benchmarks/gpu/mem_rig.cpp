@@ -8,8 +8,8 @@
 #include <limits>
 #include <utility>
 
-#include "core/host_pages.h"
-#include "core/numa.h"
+#include "core/memory/host_pages.h"
+#include "core/placement/numa.h"
 
 namespace gpuio::bench {
 

@@ -3,7 +3,7 @@
 
 #include "assembly/kernels/host_kernels.h"
 #include "core/context_state.h"
-#include "core/settings_values.h"
+#include "core/settings/settings_values.h"
 #include "device/cuda/driver.h"
 #include "device/host/driver.h"
 #include "engine/local/local_engine.h"

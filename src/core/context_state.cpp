@@ -6,10 +6,10 @@
 
 #include "base/log.h"
 #include "base/try.h"
-#include "core/caller_executor.h"
-#include "core/memory_store.h"
-#include "core/numa.h"
-#include "core/thread_executor.h"
+#include "core/executor/caller_executor.h"
+#include "core/executor/thread_executor.h"
+#include "core/memory/memory_store.h"
+#include "core/placement/numa.h"
 #include "core/uri.h"
 
 namespace gpuio::core {

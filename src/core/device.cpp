@@ -2,9 +2,9 @@
 #include "gpuio/device.hpp"
 
 #include "base/try.h"
-#include "core/cache_lines.h"
 #include "core/device_state.h"
-#include "core/region.h"
+#include "core/memory/region.h"
+#include "core/view/cache_lines.h"
 
 namespace gpuio {
 

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <vector>
 
-#include "core/slab_ring.h"
+#include "core/memory/slab_ring.h"
 #include "core/spi/device.h"
 
 namespace gpuio::core {

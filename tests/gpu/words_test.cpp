@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Views, atomics and delegated atomics in kernels of a user's own, and between them and host code: what
-// src/core/litmus_test.cpp and delegate_test.cpp show for threads.
+// src/core/view/litmus_test.cpp and delegate_test.cpp show for threads.
 #include <gtest/gtest.h>
 
 #include <algorithm>

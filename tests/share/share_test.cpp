@@ -16,7 +16,7 @@
 #include "assembly/kernels/host_kernels.h"
 #include "assembly/parts.h"
 #include "core/context_state.h"
-#include "core/share_message.h"
+#include "core/mapping/share_message.h"
 #include "device/host/driver.h"
 #include "gpuio/gpuio.hpp"
 #include "support/child_process.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "core/atomics.kernel.h"
-#include "core/rows.kernel.h"
-#include "core/segments.kernel.h"
+#include "core/copy/segments.kernel.h"
+#include "core/launch/rows.kernel.h"
+#include "core/view/atomics.kernel.h"
 #include "device/cuda/kernels.h"
 
 // Every kernel of spi::KernelId, instantiated for CUDA. Compiled into the device's shared object.

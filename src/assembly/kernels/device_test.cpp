@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "core/thread_executor.h"
+#include "core/executor/thread_executor.h"
 
 namespace gpuio::assembly {
 

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "assembly/kernels/device_test.h"
-#include "core/delegate.h"
+#include "core/view/delegate.h"
 
 // update_words on every device, by its own atomic operations and by a delegate on the host, against plain loops.
 namespace gpuio::assembly {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "assembly/kernels/host_kernels.h"
 
-#include "core/atomics.kernel.h"
-#include "core/rows.kernel.h"
-#include "core/segments.kernel.h"
+#include "core/copy/segments.kernel.h"
+#include "core/launch/rows.kernel.h"
+#include "core/view/atomics.kernel.h"
 
 namespace gpuio::assembly {
 namespace {

@@ -12,8 +12,8 @@
 
 #include "base/random.h"
 #include "base/scope_exit.h"
-#include "core/rows.kernel.h"
-#include "core/segments.kernel.h"
+#include "core/copy/segments.kernel.h"
+#include "core/launch/rows.kernel.h"
 
 // The bodies with 32 lanes, run one lane after another: no lane of theirs waits for another, so what a warp would load
 // and store can be checked on any machine.

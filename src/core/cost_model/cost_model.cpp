@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "core/cost_model/streamed_bytes.h"
-#include "core/settings_values.h"
+#include "core/settings/settings_values.h"
 
 namespace gpuio {
 namespace {

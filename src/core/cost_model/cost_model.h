@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 
-#include "core/path.h"
+#include "core/request/path.h"
 #include "gpuio/cost_model.hpp"
 #include "gpuio/device.hpp"
 #include "gpuio/finding.hpp"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/try.h"
-#include "core/futex.h"
+#include "core/executor/futex.h"
 #include "core/spi/executor.h"
 
 namespace gpuio::core {

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "base/clock.h"
-#include "core/work_pool.h"
+#include "core/executor/work_pool.h"
 
 namespace gpuio::core {
 

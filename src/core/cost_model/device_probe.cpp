@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/units.h"
-#include "core/host_pages.h"
-#include "core/numa.h"
+#include "core/memory/host_pages.h"
+#include "core/placement/numa.h"
 
 namespace gpuio::core {
 namespace {

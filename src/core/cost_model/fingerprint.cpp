@@ -20,7 +20,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "base/units.h"
-#include "core/thread.h"
+#include "core/executor/thread.h"
 
 namespace gpuio::core {
 namespace {

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "base/testing/temporary_folder.h"
-#include "core/thread.h"
+#include "core/executor/thread.h"
 
 namespace gpuio::core {
 namespace {

@@ -13,9 +13,9 @@
 #include "base/align.h"
 #include "base/random.h"
 #include "base/units.h"
-#include "core/host_copy.h"
-#include "core/rows.kernel.h"
-#include "core/thread.h"
+#include "core/copy/host_copy.h"
+#include "core/executor/thread.h"
+#include "core/launch/rows.kernel.h"
 
 namespace gpuio::core {
 namespace {

@@ -10,7 +10,7 @@
 #include "core/cost_model/crew.h"
 #include "core/cost_model/fingerprint.h"
 #include "core/cost_model/session.h"
-#include "core/host_pages.h"
+#include "core/memory/host_pages.h"
 
 namespace gpuio::core {
 

@@ -15,7 +15,7 @@
 #include "base/unique_fd.h"
 #include "core/context_state.h"
 #include "core/cost_model/fingerprint.h"
-#include "core/settings_values.h"
+#include "core/settings/settings_values.h"
 #include "gpuio/cost_model.hpp"
 #include "gpuio/settings.hpp"
 

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "base/units.h"
+#include "core/copy/host_copy.h"
 #include "core/cost_model/memory_probe.h"
-#include "core/host_copy.h"
-#include "core/numa.h"
-#include "core/thread.h"
+#include "core/executor/thread.h"
+#include "core/placement/numa.h"
 
 namespace gpuio::core {
 namespace {

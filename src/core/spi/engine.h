@@ -132,7 +132,7 @@ class Store {
   [[nodiscard]] virtual Status check_lent(std::uint64_t offset, std::uint64_t length) = 0;
 
   /// The store's own bytes at addresses, for host code too. Any thread. Fails with `unsupported` where there are none,
-  /// else as core/descriptor_mapping.h says.
+  /// else as core/mapping/descriptor_mapping.h says.
   [[nodiscard]] virtual Result<std::unique_ptr<Mapping>> map(const MapRange& /*range*/) {
     return Status(Code::unsupported, "this store has no bytes that could be mapped").with("store", uri());
   }

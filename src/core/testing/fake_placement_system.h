@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/placement_system.h"
+#include "core/placement/placement_system.h"
 
 namespace gpuio::core {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/host_pages.h"
+#include "core/memory/host_pages.h"
 #include "core/spi/device.h"
 #include "core/spi/memory_exporter.h"
 #include "device/cuda/registrations.h"

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "base/try.h"
-#include "core/numa.h"
-#include "core/placement.h"
+#include "core/placement/numa.h"
+#include "core/placement/placement.h"
 #include "device/cuda/device.h"
 
 // A CUDA device's memory: what it has, what it can use, and copies.

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/try.h"
-#include "core/numa.h"
+#include "core/placement/numa.h"
 
 namespace gpuio::host {
 namespace {

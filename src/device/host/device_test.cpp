@@ -14,8 +14,8 @@
 #include <thread>
 #include <vector>
 
-#include "core/caller_executor.h"
-#include "core/thread_executor.h"
+#include "core/executor/caller_executor.h"
+#include "core/executor/thread_executor.h"
 #include "device/host/driver.h"
 
 // What only the host device promises; what it shares with others is tested in assembly/kernels.

@@ -13,7 +13,7 @@
 
 #include "base/align.h"
 #include "base/try.h"
-#include "core/placement.h"
+#include "core/placement/placement.h"
 
 namespace gpuio::host {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/host_copy.h"
+#include "core/copy/host_copy.h"
 
 namespace gpuio::host {
 

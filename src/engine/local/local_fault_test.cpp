@@ -2,7 +2,7 @@
 // The engine's code over a scripted file system and queue: every refusal, short count and early end.
 #include <gtest/gtest.h>
 
-#include "core/settings_values.h"
+#include "core/settings/settings_values.h"
 #include "engine/local/fake_storage.h"
 #include "engine/local/local_testing.h"
 

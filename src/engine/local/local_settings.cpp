@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/settings_values.h"
+#include "core/settings/settings_values.h"
 
 namespace gpuio::local {
 

@@ -8,7 +8,7 @@
 
 #include "base/align.h"
 #include "base/try.h"
-#include "core/descriptor_mapping.h"
+#include "core/mapping/descriptor_mapping.h"
 #include "engine/local/local_engine.h"
 
 namespace gpuio::local {

@@ -8,8 +8,8 @@
 #include <map>
 #include <thread>
 
-#include "core/settings_values.h"
-#include "core/thread_executor.h"
+#include "core/executor/thread_executor.h"
+#include "core/settings/settings_values.h"
 #include "engine/local/local_testing.h"
 #include "engine/local/residency_map.h"
 #include "engine/local/system_engine.h"

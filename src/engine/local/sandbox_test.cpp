@@ -13,8 +13,8 @@
 #include <cstddef>
 #include <functional>
 
-#include "core/caller_executor.h"
-#include "core/settings_values.h"
+#include "core/executor/caller_executor.h"
+#include "core/settings/settings_values.h"
 #include "engine/local/local_testing.h"
 #include "engine/local/system_engine.h"
 

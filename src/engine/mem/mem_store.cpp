@@ -12,7 +12,7 @@
 #include "base/align.h"
 #include "base/log.h"
 #include "base/try.h"
-#include "core/placement.h"
+#include "core/placement/placement.h"
 #include "engine/mem/window.h"
 
 namespace gpuio::mem {

@@ -6,8 +6,8 @@
 #include <mutex>
 #include <string>
 
-#include "core/descriptor_mapping.h"
-#include "core/memory_mover.h"
+#include "core/mapping/descriptor_mapping.h"
+#include "core/memory/memory_mover.h"
 #include "core/spi/engine.h"
 #include "engine/mem/opened_memory.h"
 

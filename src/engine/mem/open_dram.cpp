@@ -11,7 +11,7 @@
 
 #include "base/try.h"
 #include "base/units.h"
-#include "core/placement.h"
+#include "core/placement/placement.h"
 #include "engine/mem/opened_memory.h"
 #include "engine/mem/parameters.h"
 

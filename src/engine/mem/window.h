@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
-#include "core/descriptor_mapping.h"
-#include "core/memory_mover.h"
+#include "core/mapping/descriptor_mapping.h"
+#include "core/memory/memory_mover.h"
 
 namespace gpuio::mem {
 

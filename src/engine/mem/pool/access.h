@@ -9,7 +9,7 @@
 #include <span>
 
 #include "base/checksum.h"
-#include "core/cache_lines.h"
+#include "core/view/cache_lines.h"
 #include "engine/mem/pool/format.h"
 
 // How the pool's code reaches the shared memory: a template policy, so that the code that runs on the simulator's stale
