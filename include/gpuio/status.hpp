@@ -38,14 +38,14 @@ enum class Code : std::uint8_t {
 };
 
 /// How much is broken: what has to be made anew before trying again.
-enum class Scope : std::uint8_t { request, store, peer, device, context };
+enum class FailureScope : std::uint8_t { request, store, peer, device, context };
 
 /// What a failed operation may have done to its destination.
 enum class Effect : std::uint8_t { none, done, unknown };
 
 /// The name of a code as it appears in messages, settings and metrics: `Code::io_error` is "io_error".
 std::string_view to_string(Code code) noexcept;
-std::string_view to_string(Scope scope) noexcept;
+std::string_view to_string(FailureScope scope) noexcept;
 std::string_view to_string(Effect effect) noexcept;
 
 /// The outcome of an operation: ok, or what failed, where, and whether trying again can help.
@@ -63,7 +63,7 @@ class [[nodiscard]] Status {
 
   [[nodiscard]] bool ok() const noexcept { return code_ == Code::ok; }  ///< Nothing failed.
   [[nodiscard]] Code code() const noexcept { return code_; }            ///< What went wrong.
-  [[nodiscard]] Scope scope() const noexcept { return scope_; }         ///< How much is broken.
+  [[nodiscard]] FailureScope scope() const noexcept { return scope_; }  ///< How much is broken.
   [[nodiscard]] Effect effect() const noexcept { return effect_; }      ///< What may have been done.
   [[nodiscard]] bool retryable() const noexcept { return retryable_; }  ///< Trying again can help.
   [[nodiscard]] bool data_loss() const noexcept { return data_loss_; }  ///< Bytes that were there are gone.
@@ -77,12 +77,12 @@ class [[nodiscard]] Status {
   /// One line: `io_error(EIO): read failed store=/data/a.bin offset=4194304 retryable=no`.
   [[nodiscard]] std::string to_string() const;
 
-  Status& with_scope(Scope scope) & noexcept;           ///< Sets scope().
+  Status& with_scope(FailureScope scope) & noexcept;    ///< Sets scope().
   Status& with_effect(Effect effect) & noexcept;        ///< Sets effect().
   Status& with_retryable(bool retryable) & noexcept;    ///< Sets retryable().
   Status& with_data_loss(bool data_loss) & noexcept;    ///< Sets data_loss().
   Status& with_native(std::int32_t native) & noexcept;  ///< Sets native().
-  Status&& with_scope(Scope scope) && noexcept { return std::move(with_scope(scope)); }
+  Status&& with_scope(FailureScope scope) && noexcept { return std::move(with_scope(scope)); }
   Status&& with_effect(Effect effect) && noexcept { return std::move(with_effect(effect)); }
   Status&& with_retryable(bool retryable) && noexcept { return std::move(with_retryable(retryable)); }
   Status&& with_data_loss(bool data_loss) && noexcept { return std::move(with_data_loss(data_loss)); }
@@ -96,7 +96,7 @@ class [[nodiscard]] Status {
 
  private:
   Code code_ = Code::ok;
-  Scope scope_ = Scope::request;
+  FailureScope scope_ = FailureScope::request;
   Effect effect_ = Effect::none;
   bool retryable_ = false;
   bool data_loss_ = false;

@@ -127,7 +127,7 @@ std::string native_name(Code code, std::int32_t native) {
 }  // namespace
 
 std::string_view to_string(Code code) noexcept { return name_of(kCodeNames, code); }
-std::string_view to_string(Scope scope) noexcept { return name_of(kScopeNames, scope); }
+std::string_view to_string(FailureScope scope) noexcept { return name_of(kScopeNames, scope); }
 std::string_view to_string(Effect effect) noexcept { return name_of(kEffectNames, effect); }
 
 Status::Status(Code code, std::string message)
@@ -155,13 +155,13 @@ std::string Status::to_string() const {
   if (ok()) return text;
   if (native_ != 0) text.append("(").append(native_name(code_, native_)).append(")");
   text.append(": ").append(message());
-  if (scope_ != Scope::request) text.append(" scope=").append(gpuio::to_string(scope_));
+  if (scope_ != FailureScope::request) text.append(" scope=").append(gpuio::to_string(scope_));
   if (effect_ != Effect::none) text.append(" effect=").append(gpuio::to_string(effect_));
   if (data_loss_) text.append(" data_loss=yes");
   return text.append(" retryable=").append(retryable_ ? "yes" : "no");
 }
 
-Status& Status::with_scope(Scope scope) & noexcept {
+Status& Status::with_scope(FailureScope scope) & noexcept {
   scope_ = scope;
   return *this;
 }

@@ -31,7 +31,7 @@ TEST(Status, LineNamesCodeErrnoFieldsAndRetry) {
 TEST(Status, LineNamesWhatDiffersFromTheUsual) {
   const Status status = Status(Code::device_lost, "gone")
                             .with_native(719)
-                            .with_scope(Scope::device)
+                            .with_scope(FailureScope::device)
                             .with_effect(Effect::unknown)
                             .with_data_loss(true)
                             .with_retryable(true);
@@ -76,7 +76,7 @@ TEST(Status, EveryCodeHasItsOwnName) {
   EXPECT_EQ(to_string(Code::io_error), "io_error");
   EXPECT_EQ(to_string(Code::poisoned), "poisoned");
   EXPECT_EQ(to_string(Code::internal), "internal");
-  EXPECT_EQ(to_string(Scope::context), "context");
+  EXPECT_EQ(to_string(FailureScope::context), "context");
   EXPECT_EQ(to_string(Effect::unknown), "unknown");
 }
 

@@ -10,7 +10,9 @@
 namespace gpuio::sim {
 namespace {
 
-Status failed(std::string message) { return Status(Code::device_error, std::move(message)).with_scope(Scope::device); }
+Status failed(std::string message) {
+  return Status(Code::device_error, std::move(message)).with_scope(FailureScope::device);
+}
 
 }  // namespace
 
@@ -44,7 +46,7 @@ Device::Device(std::unique_ptr<spi::Device> inner, std::shared_ptr<Fate> fate, s
 Status Device::lost() const {
   const std::lock_guard lock(mutex_);
   if (!lost_) return {};
-  return Status(Code::device_lost, "the simulated device is gone").with_scope(Scope::device);
+  return Status(Code::device_lost, "the simulated device is gone").with_scope(FailureScope::device);
 }
 
 Result<std::byte*> Device::allocate(RegionKind kind, std::size_t bytes, const Placement& placement) {

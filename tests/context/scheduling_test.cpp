@@ -27,7 +27,7 @@ class Scheduling : public testing::Test {
     buffer_ = fake_.context.device("host").value().allocate(behaviour.size_bytes).value();
   }
 
-  static Status eio() { return Status::from_errno(EIO, "planted").with_scope(Scope::store); }
+  static Status eio() { return Status::from_errno(EIO, "planted").with_scope(FailureScope::store); }
 
   FakeContext fake_;
   std::shared_ptr<FakeStore> file_;

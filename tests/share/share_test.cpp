@@ -167,7 +167,7 @@ TEST(Share, HandleOfAProcessThatExitedIsStale) {
   const Side side;
   const Status gone = receive_shared(*side.accelerator, child.socket(), {.access = MapAccess::read_write}).status();
   EXPECT_EQ(gone.code(), Code::stale) << gone.to_string();
-  EXPECT_EQ(gone.scope(), Scope::peer);
+  EXPECT_EQ(gone.scope(), FailureScope::peer);
   const Buffer memory = receive_shared(*side.host, child.socket()).value();
   EXPECT_EQ(memory.data()[7], std::byte{77}) << "what has a descriptor outlives its maker";
   EXPECT_EQ(receive_shared(*side.host, child.socket()).status().code(), Code::closed);

@@ -283,7 +283,7 @@ Status DescriptorMapping::check() const {
   if (!guard_.was_hit()) return {};
   return Status(Code::io_error, "bytes could not be had when they were touched: the store was cut, is full or failed")
       .with("store", file_.name)
-      .with_scope(Scope::store)
+      .with_scope(FailureScope::store)
       .with_data_loss(true);
 }
 

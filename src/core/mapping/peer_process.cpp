@@ -35,7 +35,7 @@ std::uint64_t start_of(const std::string& process) {
 Status gone(pid_t pid) {
   return Status(Code::stale, "the process that shared this has exited")
       .with("process", static_cast<std::uint64_t>(pid))
-      .with_scope(Scope::peer);
+      .with_scope(FailureScope::peer);
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ class ImportedMemory final : public RegionBacking {
     if (!owner_.exited()) return {};
     return Status(Code::stale, "the process that shared this memory has exited, and took it along")
         .with("process", static_cast<std::uint64_t>(owner_.pid()))
-        .with_scope(Scope::peer);
+        .with_scope(FailureScope::peer);
   }
   [[nodiscard]] Sharing sharing() const noexcept override { return {Reach::host}; }
 

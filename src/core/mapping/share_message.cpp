@@ -30,12 +30,14 @@ std::uint32_t checksum_of(ShareMessage message) {
 
 Status socket_failed(int error, const char* what) {
   if (error == EPIPE || error == ECONNRESET || error == ENOTCONN) {
-    return Status(Code::closed, "nobody is at the other end of the socket").with_scope(Scope::peer).with_native(error);
+    return Status(Code::closed, "nobody is at the other end of the socket")
+        .with_scope(FailureScope::peer)
+        .with_native(error);
   }
   if (error == EAGAIN || error == EWOULDBLOCK) {
     return Status(Code::would_block, what).with_retryable(true).with_native(error);
   }
-  return Status::from_errno(error, what).with_scope(Scope::peer);
+  return Status::from_errno(error, what).with_scope(FailureScope::peer);
 }
 
 template <class T>
@@ -107,7 +109,7 @@ Result<Credentials> check_peer(int socket, bool any_user) {
     return Status(Code::permission_denied, "the process at the other end is another user's")
         .with("process", static_cast<std::uint64_t>(peer.pid))
         .with("user", peer.uid)
-        .with_scope(Scope::peer);
+        .with_scope(FailureScope::peer);
   }
   return Credentials{peer.pid, peer.uid};
 }

@@ -60,7 +60,7 @@ Status status_of(const gpuio_cuda_table& table, int code, std::string_view doing
   return Status(code_of(failure), std::move(message))
       .with("cuda", table.error_name(code))
       .with_native(code)
-      .with_scope(lost ? Scope::device : Scope::request)
+      .with_scope(lost ? FailureScope::device : FailureScope::request)
       .with_effect(lost ? Effect::unknown : Effect::none);
 }
 

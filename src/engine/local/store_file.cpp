@@ -49,7 +49,7 @@ void StoreFile::poison(const Status& cause) {
   poison_ = Status(Code::poisoned, "a flush failed before, so what was written may be lost; reopen and verify")
                 .with("store", path_)
                 .with("cause", cause.to_string())
-                .with_scope(Scope::store)
+                .with_scope(FailureScope::store)
                 .with_data_loss(true);
   poisoned_.store(true, std::memory_order_release);
 }

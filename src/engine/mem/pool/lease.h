@@ -34,7 +34,7 @@ struct Held {
 
 inline Status lease_lost(std::uint32_t rank, std::string_view why) {
   return Status(Code::stale, "the lease of this pool member is lost: " + std::string(why) + "; join again")
-      .with_scope(Scope::peer)
+      .with_scope(FailureScope::peer)
       .with("rank", rank);
 }
 
@@ -102,7 +102,7 @@ class Claimer {
 
   [[nodiscard]] Status busy(std::string_view why) const {
     return Status(Code::busy, std::string(why))
-        .with_scope(Scope::peer)
+        .with_scope(FailureScope::peer)
         .with_retryable(true)
         .with("rank", options_.rank);
   }
