@@ -78,6 +78,20 @@ TEST_P(StoreTransfers, WritePastTheEndGrowsItOrSaysThatItCannot) {
   EXPECT_EQ(bytes.back(), std::byte{0x5a});
 }
 
+TEST_P(StoreTransfers, LengthenedTwiceItKeepsWhatTheOtherWrote) {
+  if (!kind().has_a_name || !kind().can_grow) GTEST_SKIP() << "nobody else can lengthen it";
+  ASSERT_TRUE(store_.truncate(4096).ok());
+  const Buffer memory = host_->allocate(4096).value();
+  std::memset(memory.data(), 0x5a, memory.size());
+  const Store other = open({.mode = OpenMode::write}).value();
+  ASSERT_TRUE(context_->write(other, Layout::contiguous(1U << 20U, 4096), memory).value().wait().ok());
+  // This handle knows nothing of that.
+  ASSERT_TRUE(context_->write(store_, Layout::contiguous(8192, 4096), memory).value().wait().ok());
+  std::memset(memory.data(), 0, memory.size());
+  ASSERT_TRUE(context_->read(other, Layout::contiguous(1U << 20U, 4096), memory).value().wait().ok());
+  EXPECT_EQ(memory.data()[4095], std::byte{0x5a});
+}
+
 TEST_P(StoreTransfers, OpenedForReadingItRefusesWrites) {
   if (!kind().has_a_name) {
     EXPECT_EQ(open({}).error().code(), Code::invalid_argument) << "there is nothing to read";

@@ -57,6 +57,13 @@ int system_advice(MemoryAdvice advice) {
 
 }  // namespace
 
+Status lengthen_file(int file, std::uint64_t bytes) {
+  const auto last = static_cast<off_t>(bytes - 1);
+  if (::fallocate(file, 0, last, 1) == 0) return {};
+  if (errno == EOPNOTSUPP && ::ftruncate(file, static_cast<off_t>(bytes)) == 0) return {};
+  return Status::from_errno(errno, "can't lengthen the store").with("size", bytes);
+}
+
 Result<std::unique_ptr<DescriptorMapping>> DescriptorMapping::create(MappedFile file, const spi::MapRange& range) {
   const std::uint64_t kernel_page = file.fixed_bytes != 0 ? file.page_bytes : kernel_page_bytes(file);
   const std::uint64_t page_bytes = std::max({file.page_bytes, kernel_page, system_page_bytes()});
@@ -166,12 +173,7 @@ Result<std::uint64_t> DescriptorMapping::file_bytes() const {
 }
 
 Status DescriptorMapping::lengthen(std::uint64_t file_bytes) {
-  // Allocating the last byte lengthens a file and, unlike ftruncate, never cuts what another process added meanwhile.
-  const auto last = static_cast<off_t>(file_bytes - 1);
-  if (::fallocate(file_.descriptor.get(), 0, last, 1) != 0 &&
-      (errno != EOPNOTSUPP || ::ftruncate(file_.descriptor.get(), static_cast<off_t>(file_bytes)) != 0)) {
-    return Status::from_errno(errno, "can't lengthen the store").with("store", file_.name).with("size", file_bytes);
-  }
+  GPUIO_TRY(lengthen_file(file_.descriptor.get(), file_bytes).with("store", file_.name));
   if (file_.lengthened) file_.lengthened(file_bytes);
   return {};
 }

@@ -24,6 +24,10 @@ struct MappedFile {
   std::function<void(std::uint64_t)> lengthened;
 };
 
+/// Makes a file `bytes` long by allocating its last byte: unlike ftruncate that never cuts what another process added
+/// meanwhile. Where the file system can't, by ftruncate.
+[[nodiscard]] Status lengthen_file(int file, std::uint64_t bytes);
+
 /// The one Mapping for all that has a descriptor: shared memory pages of it, in address space that was reserved first,
 /// so that growing moves nothing and what is unmapped is given to nobody else.
 class DescriptorMapping final : public spi::Mapping {

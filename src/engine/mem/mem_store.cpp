@@ -115,8 +115,8 @@ Status MemStore::grow_to(std::uint64_t end) {
       const std::uint64_t first = base::align_down(before, system_page_bytes());
       static_cast<void>(place(mapping.base() + first, mapping.size() - first));
     }
-  } else if (::ftruncate(memory_.descriptor.get(), static_cast<off_t>(whole)) != 0) {
-    return Status::from_errno(errno, "can't lengthen the memory").with("store", uri_).with("size", whole);
+  } else {
+    GPUIO_TRY(core::lengthen_file(memory_.descriptor.get(), whole).with("store", uri_));
   }
   size_.store(whole, std::memory_order_relaxed);
   return {};
