@@ -33,7 +33,7 @@ std::int64_t MemoryWriter::write(int file, std::uint64_t offset, std::span<const
   const std::uint64_t end = offset + memory.size();
   const std::shared_ptr<Mapping> target = mapping(file, end);
   if (target == nullptr) return -EOPNOTSUPP;
-  if (const int error = grow(file, *target, end); error != 0) return -error;
+  if (const int error = grow(file, *target, end, memory.back()); error != 0) return -error;
   const iovec from{const_cast<std::byte*>(memory.data()), memory.size()};
   const iovec to{target->base + offset, memory.size()};
   const ssize_t written = ::process_vm_writev(::getpid(), &from, 1, &to, 1, 0);
@@ -45,11 +45,12 @@ std::int64_t MemoryWriter::write(int file, std::uint64_t offset, std::span<const
   return -EOPNOTSUPP;
 }
 
-int MemoryWriter::grow(int file, Mapping& mapping, std::uint64_t end) {
+int MemoryWriter::grow(int file, Mapping& mapping, std::uint64_t end, std::byte last) {
   const std::lock_guard lock(mapping.growing);
   if (end <= mapping.file_bytes) return 0;
   const std::uint64_t size = size_of(file);
-  if (size < end && ::ftruncate(file, static_cast<off_t>(end)) != 0) return errno;
+  // By writing its last byte: ftruncate would cut what another process adds between the question and the answer.
+  if (size < end && ::pwrite(file, &last, 1, static_cast<off_t>(end - 1)) != 1) return errno;
   mapping.file_bytes = std::max(size, end);
   return 0;
 }

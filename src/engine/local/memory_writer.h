@@ -36,7 +36,7 @@ class MemoryWriter {
 
   std::shared_ptr<Mapping> mapping(int file, std::uint64_t end);
   /// A store into a mapping can't lengthen a file. 0 or an errno.
-  static int grow(int file, Mapping& mapping, std::uint64_t end);
+  static int grow(int file, Mapping& mapping, std::uint64_t end, std::byte last);
 
   std::shared_mutex mutex_;
   std::map<int, std::shared_ptr<Mapping>> mappings_;
