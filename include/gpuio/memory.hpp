@@ -21,8 +21,8 @@ class RegionPin;
 /// What a Region is made of. What can be done with it is asked with Ability, never inferred from the kind.
 enum class RegionKind : std::uint8_t {
   device,  ///< The accelerator's own memory; on the host device, ordinary memory.
-  pinned,  ///< Host memory that copy engines and the kernel's io_uring may use at any time; counts against the pinned
-           ///< budget's report.
+  pinned,  ///< Host memory that copy engines and the kernel's io_uring may use at any time;
+           ///< its owner bounds it, not memory.pinned_budget_bytes.
   mapped,  ///< Host memory that kernels read in rows at the link's rate.
   user,    ///< Memory that the caller owns and only lends (Device::wrap).
   shared,  ///< Memory that others see too: a mapped Store (Context::map), another process's Region (share.hpp).
