@@ -18,6 +18,9 @@
 // map says what each may see. The hosts' operations are cut into each other at any access.
 namespace gpuio::pool::testing {
 
+/// Ranks of the pool.
+inline constexpr std::uint32_t kMembers = 3;
+
 struct HistoryOptions {
   std::uint64_t seed = 1;
   int steps = 60;
