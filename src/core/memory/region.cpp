@@ -265,9 +265,10 @@ const ViewCell& RegionPin::cell() {
 
 Status Region::check_unused() const {
   if (pins_ > 0) return Status(Code::busy, "the Buffer is pinned").with("pins", pins_);
-  // The Buffer's own reference is one. What a Request lets go of it released before, hence the fence.
+  // The Buffer's own reference is one. A Request releases what it did when it lets go; to acquire that takes a change
+  // of the count, which reading it is not.
   const long references = weak_from_this().use_count();
-  std::atomic_thread_fence(std::memory_order_acquire);
+  const std::shared_ptr<const Region> acquired = weak_from_this().lock();
   if (references <= 1) return {};
   return Status(Code::busy, "the Buffer is in use by Requests that run").with_retryable(true);
 }

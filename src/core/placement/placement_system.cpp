@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <limits>
+#include <span>
 #include <string>
 
 #include "base/try.h"
@@ -122,7 +123,9 @@ class LinuxPlacementSystem final : public PlacementSystem {
     while (scan.start < scan.end) {
       const int found = ::ioctl(pagemap.get(), kPagemapScan, &scan);
       if (found < 0) return std::nullopt;
-      for (int i = 0; i < found; ++i) huge += regions[static_cast<std::size_t>(i)].end - regions[i].start;
+      for (const PageRegion& region : std::span(regions).first(static_cast<std::size_t>(found))) {
+        huge += region.end - region.start;
+      }
       if (scan.walk_end <= scan.start) break;
       scan.start = scan.walk_end;
     }
