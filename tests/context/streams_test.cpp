@@ -58,15 +58,19 @@ TEST_F(Streams, ARequestStartsAfterTheWorkThatWasQueuedBefore) {
   TransferOptions options;
   options.stream = &first;
   const Request held = fake_.context.read(store_, buffer_, options).value();
-  ASSERT_TRUE(second.wait(first.record().value()).ok());
+  while (file_->held() == 0) std::this_thread::yield();
+  EXPECT_TRUE(second.wait(first.record().value()).ok());
   const Buffer other = device_->allocate(kBytes).value();
   options.stream = &second;
   const Request later = fake_.context.read(store_, other, options).value();
-  std::this_thread::sleep_for(10ms);
+  // Whatever is queued behind both has passed them once it is done.
+  (void)fake_.engine->add("free", {.size_bytes = kBytes});
+  const Buffer aside = device_->allocate(kBytes).value();
+  EXPECT_TRUE(fake_.context.read(fake_.context.open("fake://free").value(), aside).value().wait(60s).ok());
   EXPECT_EQ(file_->held(), 1U) << "the second read has not reached the store";
   file_->release();
-  EXPECT_TRUE(later.wait(10s).ok());
-  EXPECT_TRUE(held.wait(10s).ok());
+  EXPECT_TRUE(later.wait(60s).ok());
+  EXPECT_TRUE(held.wait(60s).ok());
 }
 
 TEST_F(Streams, AFailedRequestLetsItsStreamPass) {

@@ -6,9 +6,11 @@
 #include <cstring>
 #include <optional>
 
+#include "base/testing/temporary_folder.h"
 #include "gpu_context.h"
 #include "gpuio/gpuio.hpp"
 #include "support/drawn_layouts.h"
+#include "support/planted_model.h"
 
 namespace gpuio::tests {
 namespace {
@@ -17,8 +19,10 @@ constexpr std::uint64_t kMemoryBytes = (8U << 20U) + 333;
 
 class GpuCopies : public testing::Test {
  protected:
-  void SetUp() override {
-    context_.emplace(gpu_context());
+  void SetUp() override { start(gpu_context()); }
+
+  void start(Context context) {
+    context_.emplace(std::move(context));
     const Result<Device> opened = context_->device("cuda:0");
     if (!opened) GTEST_SKIP() << opened.error().to_string();
     add(*opened, RegionKind::device);
@@ -67,7 +71,7 @@ class GpuCopies : public testing::Test {
   }
 
   std::optional<Context> context_;
-  std::vector<Buffer> memories_;
+  std::vector<Buffer> memories_;  ///< The first is cuda:0's own.
   base::Random random_{20261126};
 };
 
@@ -101,6 +105,70 @@ TEST_F(GpuCopies, EveryByteOfAFillIsThePatterns) {
     }
   }
 }
+
+/// Rows of tables in host memory, the way that a planted model says.
+class GpuRows : public GpuCopies, public testing::WithParamInterface<core::RowWay> {
+ protected:
+  static constexpr std::uint64_t kRowBytes = 264;
+  static constexpr std::uint64_t kTableRows = kMemoryBytes / kRowBytes;
+  static constexpr std::uint64_t kIds = 20'000;
+
+  void SetUp() override {
+    const std::string file = folder_.file("model.json");
+    throw_if_failed(planted_model({{"cuda:0", GetParam()}}).save(file));
+    start(gpu_context({{"core.cost_model", file}}));
+    std::vector<std::uint64_t> ids(kIds);
+    for (std::uint64_t i = 0; i < kIds; ++i) ids[i] = i * 7919 % kTableRows;
+    for (const std::uint64_t id : ids) extents_.push_back({id * kRowBytes, kRowBytes});
+    rows_ = Layout::rows({0, kRowBytes, 0, std::move(ids)});
+  }
+
+  struct Side {
+    const Buffer& memory;
+    const Layout& layout;
+    const std::vector<Extent>& extents;
+  };
+
+  void check_rows(const Side& from, const Side& to) {
+    const std::vector<std::byte> before = random_bytes();
+    std::vector<std::byte> expected = random_bytes();
+    upload(before, from.memory);
+    upload(expected, to.memory);
+    copy_by_hand(expected.data(), to.extents, before.data(), from.extents);
+    const Request request = context_->copy(from.memory, from.layout, to.memory, to.layout).value();
+    ASSERT_TRUE(request.wait().ok()) << request.status().to_string();
+    ASSERT_TRUE(download(to.memory) == expected) << request.explain();
+    constexpr std::string_view kPaths[] = {"memory -> one kernel", "memory -> copy engine",
+                                           "memory -> pool workers -> pinned slab -> copy engine"};
+    const std::vector<PathUse> paths = request.paths();
+    ASSERT_EQ(paths.size(), 1U) << request.explain();
+    EXPECT_TRUE(paths[0].reason.starts_with("cost model: ")) << request.explain();
+    // No model has the copy engine's rate on mapped memory: something else is the quickest known.
+    const bool mapped = from.memory.kind() == RegionKind::mapped || to.memory.kind() == RegionKind::mapped;
+    const bool measured = !mapped || GetParam() != core::RowWay::copy_engine;
+    EXPECT_TRUE(!measured || paths[0].path == kPaths[static_cast<std::size_t>(GetParam())]) << request.explain();
+  }
+
+  const base::testing::TemporaryFolder folder_;
+  Layout rows_;
+  std::vector<Extent> extents_;
+};
+
+TEST_P(GpuRows, EveryWayPutsEveryByteWhereAPlainLoopDoes) {
+  const Layout packed = Layout::contiguous(0, kIds * kRowBytes);
+  const std::vector<Extent> packed_extents{{0, kIds * kRowBytes}};
+  const Side own{memories_[0], packed, packed_extents};
+  for (const Buffer& memory : memories_) {
+    if (memory.kind() != RegionKind::pinned && memory.kind() != RegionKind::mapped) continue;
+    SCOPED_TRACE(to_string(memory.kind()));
+    const Side table{memory, rows_, extents_};
+    check_rows(table, own);
+    check_rows(own, table);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(AllWays, GpuRows,
+                         testing::Values(core::RowWay::kernel, core::RowWay::copy_engine, core::RowWay::staged));
 
 }  // namespace
 }  // namespace gpuio::tests

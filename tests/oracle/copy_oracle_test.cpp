@@ -10,11 +10,13 @@
 
 #include "assembly/kernels/host_kernels.h"
 #include "base/random.h"
+#include "base/testing/temporary_folder.h"
 #include "core/context_state.h"
 #include "device/host/driver.h"
 #include "gpuio/gpuio.hpp"
 #include "sim/device.h"
 #include "support/drawn_layouts.h"
+#include "support/planted_model.h"
 
 namespace gpuio::tests {
 namespace {
@@ -23,9 +25,19 @@ constexpr std::uint64_t kMemoryBytes = (2U << 20U) + 333;
 constexpr std::uint64_t kCopyBytesMax = 1U << 20U;
 constexpr int kDevices = 16;
 
-/// Host devices of which every other one poses as an accelerator.
+/// Host devices of which every other one poses as an accelerator. Rows go to and from some of those as a cost model
+/// says, which has each way for some.
 Context make_context(Drive drive) {
+  using core::RowWay;
+  const base::testing::TemporaryFolder folder;
+  const std::string file = folder.file("model.json");
+  throw_if_failed(planted_model({{"host:1", RowWay::kernel},
+                                 {"host:3", RowWay::copy_engine},
+                                 {"host:5", RowWay::staged},
+                                 {"host:7", RowWay::staged}})
+                      .save(file));
   ContextOptions options{Settings(), drive};
+  throw_if_failed(options.settings.set("core.cost_model", file));
   throw_if_failed(options.settings.set("memory.slab_bytes", "256KiB"));
   throw_if_failed(options.settings.set("scheduler.inline_bytes_max", "4KiB"));
   core::Parts parts;
@@ -143,6 +155,7 @@ TEST_P(CopyOracle, EveryByteIsWhereAPlainLoopPutsIt) {
                                   "memory -> pool workers",
                                   "memory -> copy engine",
                                   "memory -> one kernel",
+                                  "memory -> pool workers -> pinned slab -> copy engine",
                                   "host memory -> pinned slab -> copy engine",
                                   "host memory -> pinned slab -> kernel"};
   EXPECT_EQ(paths_, all);

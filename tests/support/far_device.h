@@ -13,7 +13,8 @@ namespace gpuio::tests {
 
 /// What a test knows of, and does to, a FarDevice.
 struct FarRules {
-  std::atomic<bool> registers{true};  ///< Off: host memory that others allocated can't be registered.
+  std::atomic<bool> kernels_reach{true};  ///< Off: kernels load from no host memory.
+  std::atomic<bool> registers{true};      ///< Off: host memory that others allocated can't be registered.
   std::atomic<std::size_t> registered_bytes{0};
 };
 
@@ -28,6 +29,10 @@ class FarDevice final : public spi::ForwardingDevice {
 
   const DeviceInfo& info() const noexcept override { return info_; }
   bool memory_is_host() const noexcept override { return false; }
+  Capability capability(Ability ability) const override {
+    if (ability == Ability::device_load_store && !rules_->kernels_reach) return {false, "no kernel reaches the host"};
+    return inner_->capability(ability);
+  }
 
   Status register_memory(std::byte* base, std::size_t bytes, spi::RegisterMode mode) override {
     if (!rules_->registers) return Status(Code::unsupported, "this accelerator registers nothing");

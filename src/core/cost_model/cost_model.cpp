@@ -59,16 +59,16 @@ std::uint64_t inline_bytes_max(const CostModel& model) {
   return base::align_down<std::uint64_t>(static_cast<std::uint64_t>(bounded), 4 * base::kKiB);
 }
 
-double best_to_device(const DeviceCost& device) {
+double best_link(const DeviceCost& device, double LinkRate::* bytes_per_second) {
   double best = 0;
-  for (const LinkRate& rate : device.link) best = std::max(best, rate.to_device_bytes_per_second);
+  for (const LinkRate& rate : device.link) best = std::max(best, rate.*bytes_per_second);
   return best;
 }
 
 /// The parts of a way overlap, so the slowest sets its rate.
 std::string hot_path_of(const CostModel& model, const DeviceCost& device) {
   const MemoryCost* memory = best_memory(model);
-  const double link = best_to_device(device);
+  const double link = best_link(device, &LinkRate::to_device_bytes_per_second);
   const double kernel = device.pieces.empty() ? 0 : device.pieces.back().kernel_bytes_per_second;
   const double slabs = std::min(link, memory == nullptr ? link : memory->all_threads.copy_bytes_per_second);
   const double lent = std::min(link, device.register_bytes_per_second);
@@ -123,9 +123,47 @@ const auto* nearest(const Rates& rates, std::uint64_t length, Length length_of) 
   return found == rates.end() ? nullptr : &*found;
 }
 
-/// Never chosen before a time that is known.
+/// A time that is not known: longer than any that is.
+constexpr double kNever = std::numeric_limits<double>::infinity();
+
 double seconds(double units, double units_per_second) {
-  return units_per_second > 0 ? units / units_per_second : std::numeric_limits<double>::infinity();
+  return units_per_second > 0 ? units / units_per_second : kNever;
+}
+
+/// Of all rows, at the rate of the nearest length that was measured: beyond it bytes set the time; below it, rows do.
+template <class Rate>
+double row_seconds(const RowTraffic& traffic, const std::vector<Rate>& rates, double Rate::* rows_per_second) {
+  const Rate* const rate = nearest(rates, traffic.row_bytes, [](const Rate& known) { return known.row_bytes; });
+  if (rate == nullptr) return kNever;
+  const double longer = std::max(1.0, static_cast<double>(traffic.row_bytes) / static_cast<double>(rate->row_bytes));
+  return seconds(static_cast<double>(traffic.rows) * longer, rate->*rows_per_second);
+}
+
+double kernel_seconds(const DeviceCost& cost, const RowTraffic& traffic) {
+  return cost.launch_ns / 1e9 +
+         row_seconds(traffic, cost.rows,
+                     traffic.mapped ? &DeviceRowRate::mapped_rows_per_second : &DeviceRowRate::pinned_rows_per_second);
+}
+
+double engine_seconds(const DeviceCost& cost, const RowTraffic& traffic) {
+  if (traffic.mapped) return kNever;  // Pieces were measured in pinned memory, and copy engines are slow on this.
+  const PieceRate* const rate =
+      nearest(cost.pieces, traffic.row_bytes, [](const PieceRate& known) { return known.bytes; });
+  if (rate == nullptr) return kNever;
+  // A copy of less than the shortest measured takes as long.
+  const auto piece_bytes = static_cast<double>(std::max(traffic.row_bytes, rate->bytes));
+  return seconds(static_cast<double>(traffic.rows) * piece_bytes, rate->copy_engine_bytes_per_second);
+}
+
+double staged_seconds(const CostModel& model, const DeviceCost& cost, const RowTraffic& traffic) {
+  const MemoryCost* const memory = best_memory(model);
+  if (memory == nullptr) return kNever;
+  const double bytes = static_cast<double>(traffic.rows) * static_cast<double>(traffic.row_bytes);
+  const double link = best_link(
+      cost, traffic.to_device ? &LinkRate::to_device_bytes_per_second : &LinkRate::from_device_bytes_per_second);
+  // One slab is packed while another is on the link.
+  return (model.processor.hand_over_ns + cost.launch_ns) / 1e9 +
+         std::max(row_seconds(traffic, memory->rows, &RowRate::all_threads_rows_per_second), seconds(bytes, link));
 }
 
 std::string shown_size(std::uint64_t bytes) {
@@ -136,39 +174,17 @@ constexpr std::string_view kCalibrate = "gpuio calibrate";
 
 }  // namespace
 
-std::optional<RowWay> quickest_row_way(const CostModel& model, const DeviceInfo& device, std::uint64_t row_bytes,
-                                       std::uint64_t rows, bool mapped) {
+std::optional<RowWay> quickest_row_way(const CostModel& model, const DeviceInfo& device, const RowTraffic& traffic) {
   const auto cost =
       std::ranges::find_if(model.devices, [&](const DeviceCost& known) { return is_same(known, device); });
   if (cost == model.devices.end()) return std::nullopt;
-  const auto row_length = [](const auto& rate) { return rate.row_bytes; };
-  const auto piece_length = [](const auto& rate) { return rate.bytes; };
-  const auto count = static_cast<double>(rows);
-  const double bytes = count * static_cast<double>(row_bytes);
-
-  double kernel = std::numeric_limits<double>::infinity();
-  if (const DeviceRowRate* rate = nearest(cost->rows, row_bytes, row_length)) {
-    // Beyond what was measured, bytes set the time; below, rows do.
-    const double longer = std::max(1.0, static_cast<double>(row_bytes) / static_cast<double>(rate->row_bytes));
-    const double per_second = mapped ? rate->mapped_rows_per_second : rate->pinned_rows_per_second;
-    kernel = cost->launch_ns / 1e9 + seconds(count * longer, per_second);
-  }
-  double engine = std::numeric_limits<double>::infinity();
-  if (const PieceRate* rate = nearest(cost->pieces, row_bytes, piece_length)) {
-    // A copy of less than the shortest measured takes as long.
-    engine = seconds(count * static_cast<double>(std::max(row_bytes, rate->bytes)), rate->copy_engine_bytes_per_second);
-  }
-  double staged = std::numeric_limits<double>::infinity();
-  const MemoryCost* memory = best_memory(model);
-  const RowRate* gather = memory == nullptr ? nullptr : nearest(memory->rows, row_bytes, row_length);
-  if (gather != nullptr) {
-    const double longer = std::max(1.0, static_cast<double>(row_bytes) / static_cast<double>(gather->row_bytes));
-    staged =
-        model.processor.hand_over_ns / 1e9 + cost->launch_ns / 1e9 +
-        std::max(seconds(count * longer, gather->all_threads_rows_per_second), seconds(bytes, best_to_device(*cost)));
-  }
-  if (kernel <= engine && kernel <= staged) return RowWay::kernel;
-  return engine <= staged ? RowWay::copy_engine : RowWay::staged;
+  const double kernel = traffic.by_kernel ? kernel_seconds(*cost, traffic) : kNever;
+  const double engine = engine_seconds(*cost, traffic);
+  const double staged = traffic.by_staging ? staged_seconds(model, *cost, traffic) : kNever;
+  const double quickest = std::min({kernel, engine, staged});
+  if (quickest == kNever) return std::nullopt;
+  if (kernel == quickest) return RowWay::kernel;
+  return engine == quickest ? RowWay::copy_engine : RowWay::staged;
 }
 
 Costs::Costs() : Costs(Status(Code::not_found, "no cost model"), "") {}
@@ -222,6 +238,10 @@ std::optional<Carriage> Costs::hot_way(const DeviceInfo& device) const noexcept 
   if (known == nullptr) return std::nullopt;
   if (known->hot_path == "register") return Carriage::lent_copy;
   return known->hot_path == "kernel" ? Carriage::lent_kernel : Carriage::slab_copy;
+}
+
+std::optional<RowWay> Costs::row_way(const DeviceInfo& device, const RowTraffic& traffic) const {
+  return model_ ? quickest_row_way(*model_, device, traffic) : std::nullopt;
 }
 
 Finding Costs::finding() const {

@@ -20,17 +20,28 @@ namespace gpuio::core {
 /// Up to here, many pieces that pass through a slab move with one kernel, where no model says otherwise.
 inline constexpr std::uint64_t kKernelPieceBytesMax = 256ULL << 10U;
 
-/// A way to bring rows of a table in host memory into a device's.
+/// A way to bring rows of a table in host memory into a device's, or back.
 enum class RowWay : std::uint8_t {
-  kernel,       ///< A kernel reads them where they are.
+  kernel,       ///< A kernel reads or writes them where they are.
   copy_engine,  ///< A copy for each.
-  staged,       ///< Host threads gather them into a pinned slab, one copy takes it over.
+  staged,       ///< Host threads gather them into a pinned slab, one copy takes it over; or back.
 };
 
-/// The quickest way for `rows` rows of `row_bytes` each by what was measured of `device` and the host; none where the
-/// device was not measured. `mapped`: the table lies in a Region of that kind, else in pinned memory.
+/// Rows of a table in host memory that a device gathers or scatters.
+struct RowTraffic {
+  std::uint64_t row_bytes = 0;
+  std::uint64_t rows = 0;
+  bool mapped = false;  ///< The table lies in a Region of that kind, else in pinned memory.
+  bool to_device = true;
+  /// What is possible here.
+  bool by_kernel = true;
+  bool by_staging = true;
+};
+
+/// The quickest of the possible ways by what was measured of `device` and the host; none where no time is known.
+/// Scatters by kernels and host threads were not measured, and are taken to be as quick as gathers.
 [[nodiscard]] std::optional<RowWay> quickest_row_way(const CostModel& model, const DeviceInfo& device,
-                                                     std::uint64_t row_bytes, std::uint64_t rows, bool mapped);
+                                                     const RowTraffic& traffic);
 
 /// The model of one Context, or why there is none, and the planner's questions to it. Immutable. Thread safety: all
 /// members, any thread.
@@ -57,6 +68,9 @@ class Costs {
 
   /// The way of resident bytes to `device` before any was tried; none: the model does not know the device.
   [[nodiscard]] std::optional<Carriage> hot_way(const DeviceInfo& device) const noexcept;
+
+  /// As quickest_row_way; none without a model.
+  [[nodiscard]] std::optional<RowWay> row_way(const DeviceInfo& device, const RowTraffic& traffic) const;
 
   /// For `gpuio doctor`.
   [[nodiscard]] Finding finding() const;

@@ -118,27 +118,48 @@ TEST(Costs, WhatTheUserSetIsStrongerThanTheModel) {
 
 TEST(RowWays, TheQuickestByWhatWasMeasured) {
   CostModel model = example_model();
-  EXPECT_EQ(quickest_row_way(model, kMeasured, 128, 1'000'000, true), RowWay::kernel);
+  EXPECT_EQ(quickest_row_way(model, kMeasured, {128, 1'000'000, true}), RowWay::kernel);
   // 111 M/s by kernel from pinned memory, 150 M/s gathered by the host's threads.
-  EXPECT_EQ(quickest_row_way(model, kMeasured, 128, 1'000'000, false), RowWay::staged);
+  EXPECT_EQ(quickest_row_way(model, kMeasured, {128, 1'000'000}), RowWay::staged);
   model.memory.clear();
   model.devices[0].pieces.push_back({1 * kMiB, 52e9, 41e9});
-  EXPECT_EQ(quickest_row_way(model, kMeasured, 4 * kMiB, 100, false), RowWay::copy_engine);
+  EXPECT_EQ(quickest_row_way(model, kMeasured, {4 * kMiB, 100}), RowWay::copy_engine);
 }
 
 TEST(RowWays, FewRowsDoNotPayForAHandOver) {
-  EXPECT_EQ(quickest_row_way(example_model(), kMeasured, 128, 10, false), RowWay::kernel);
+  EXPECT_EQ(quickest_row_way(example_model(), kMeasured, {128, 10}), RowWay::kernel);
+}
+
+TEST(RowWays, WhatIsNotPossibleIsNotChosen) {
+  RowTraffic traffic{128, 1'000'000};
+  traffic.by_staging = false;
+  EXPECT_EQ(quickest_row_way(example_model(), kMeasured, traffic), RowWay::kernel);
+  traffic.by_kernel = false;
+  EXPECT_EQ(quickest_row_way(example_model(), kMeasured, traffic), RowWay::copy_engine);
+}
+
+TEST(RowWays, EachDirectionHasItsOwnLink) {
+  CostModel model = example_model();
+  for (LinkRate& rate : model.devices[0].link) rate.from_device_bytes_per_second = 1e9;
+  RowTraffic traffic{128, 1'000'000};
+  EXPECT_EQ(quickest_row_way(model, kMeasured, traffic), RowWay::staged);
+  traffic.to_device = false;
+  EXPECT_EQ(quickest_row_way(model, kMeasured, traffic), RowWay::kernel);
 }
 
 TEST(RowWays, ADeviceThatWasNotMeasuredHasNone) {
-  EXPECT_FALSE(quickest_row_way(example_model(), kOther, 128, 10, false));
-  EXPECT_FALSE(quickest_row_way(CostModel(), kMeasured, 128, 10, false));
+  EXPECT_FALSE(quickest_row_way(example_model(), kOther, {128, 10}));
+  EXPECT_FALSE(quickest_row_way(CostModel(), kMeasured, {128, 10}));
+  EXPECT_FALSE(Costs().row_way(kMeasured, {128, 10}));
 }
 
 TEST(RowWays, WhatWasNotMeasuredIsNotChosen) {
   CostModel model = example_model();
   for (DeviceRowRate& rate : model.devices[0].rows) rate.mapped_rows_per_second = 0;
-  EXPECT_NE(quickest_row_way(model, kMeasured, 128, 1'000'000, true), RowWay::kernel);
+  RowTraffic traffic{128, 1'000'000, true};
+  EXPECT_EQ(quickest_row_way(model, kMeasured, traffic), RowWay::staged) << "nor are mapped pieces by the copy engine";
+  traffic.by_staging = false;
+  EXPECT_FALSE(quickest_row_way(model, kMeasured, traffic));
 }
 
 }  // namespace

@@ -49,6 +49,40 @@ bool overlap(const Side& from, std::uint64_t from_size, const Side& to, std::uin
   return layouts_overlap({from.layout, begin}, {to.layout, other}, from.bytes);
 }
 
+/// By way, and whether kernels were a choice.
+constexpr std::string_view kModelReasons[][2] = {
+    {"", "cost model: a kernel moves the rows quickest"},
+    {"cost model: a copy for each row is quickest without kernels", "cost model: a copy for each row is quickest"},
+    {"cost model: packing the rows in slabs is quickest without kernels",
+     "cost model: packing the rows in slabs is quickest"}};
+
+/// Rows of a table in host memory that an accelerator gathers or scatters go as was measured to be quickest. False:
+/// nothing is known of them, and fixed rules decide.
+bool choose_row_way(ResolvedTransfer& copy, const Side& from, const Side& to, bool unassisted, const Costs& costs) {
+  const Side& table = from.memory.host_reachable ? from : to;
+  const Side& own = from.memory.host_reachable ? to : from;
+  RowTraffic traffic;
+  traffic.rows = std::max(from.pieces(), to.pieces());
+  traffic.by_staging = own.pieces() == 1;
+  if (traffic.rows < kKernelPiecesMin || (table.is_plain() && !traffic.by_staging)) return false;
+  if (table.is_plain()) {
+    copy.carriage = Carriage::packed_copy;
+    copy.reason = "many pieces of memory that only the host reaches";
+    return true;
+  }
+  traffic.row_bytes = from.bytes / traffic.rows;
+  traffic.mapped = table.memory.region->kind() == RegionKind::mapped;
+  traffic.to_device = &table == &from;
+  traffic.by_kernel = !unassisted && table.memory.region->can(Ability::device_load_store);
+  const std::optional<RowWay> way = costs.row_way(own.memory.device->device().info(), traffic);
+  if (!way) return false;
+  constexpr Carriage kCarriages[] = {Carriage::copy_kernel, Carriage::device_copy, Carriage::packed_copy};
+  const auto index = static_cast<std::size_t>(*way);
+  copy.carriage = kCarriages[index];
+  copy.reason = kModelReasons[index][traffic.by_kernel ? 1 : 0];
+  return true;
+}
+
 /// How a copy goes that no slab is needed for.
 void choose_carriage(ResolvedTransfer& copy, const Side& from, const Side& to, bool unassisted, const Costs& costs) {
   if (from.memory.host_reachable && to.memory.host_reachable) {
@@ -124,10 +158,12 @@ Result<Request> ContextState::prepare_copy(const CopySides& sides, const Transfe
   state->total_bytes = copy.bytes = from.bytes;
   state->cxl = from.memory.cxl || to.memory.cxl;
   const bool one_is_far = from.memory.host_reachable != to.memory.host_reachable;
-  if (one_is_far && (from.is_plain() || to.is_plain())) {
+  copy.plain = one_is_far && (from.is_plain() || to.is_plain());
+  const bool as_rows = one_is_far && choose_row_way(copy, from, to, options.unassisted, *costs_);
+  if (copy.plain && !as_rows) {
     stage(*state, copy, from, to, memory_store_);
   } else {
-    choose_carriage(copy, from, to, options.unassisted, *costs_);
+    if (!as_rows) choose_carriage(copy, from, to, options.unassisted, *costs_);
     // The accelerator's copy engine and kernels where one of them is its.
     copy.device = to.memory.host_reachable ? from.memory.device : to.memory.device;
     copy.host_reachable = to.memory.host_reachable;

@@ -27,6 +27,8 @@ std::string_view to_string(Carriage carriage) noexcept {
       return "pool workers";
     case Carriage::copy_kernel:
       return "one kernel";
+    case Carriage::packed_copy:
+      return "pool workers -> pinned slab -> copy engine";
   }
   return "";
 }

@@ -22,8 +22,9 @@ enum class Carriage : std::uint8_t {
   device_copy,  ///< No store: between two Regions, or a fill, by the device's copy engine.
   pool_copy,    ///< No store: by workers of the pool, in memory that the host reaches.
   copy_kernel,  ///< No store: between two Regions, by one kernel for many pieces.
+  packed_copy,  ///< No store: many pieces that workers of the pool pack in a pinned slab, copy engine; or back.
 };
-inline constexpr std::size_t kCarriages = 11;
+inline constexpr std::size_t kCarriages = 12;
 inline constexpr std::size_t kWays = 3;
 
 std::string_view to_string(Carriage carriage) noexcept;

@@ -48,6 +48,7 @@ struct ResolvedTransfer {
   const std::byte* source_memory = nullptr;
   Carriage carriage = Carriage::in_place;  ///< Of copies and fills: chosen on the way in, with the reason.
   std::string_view reason;
+  bool plain = false;  ///< One of a copy's sides is host memory that neither copy engine nor kernels reach.
 };
 
 /// One Request: what was asked, how far it is, and how it went.

@@ -47,7 +47,9 @@ void add_segment(RunState& run, const Piece& piece) {
 
 bool by_engine(const ResolvedTransfer& transfer) { return transfer.carriage == Carriage::device_copy; }
 
-bool uses_slab(Carriage carriage) { return carriage == Carriage::slab_copy || carriage == Carriage::slab_kernel; }
+bool uses_slab(Carriage carriage) {
+  return carriage == Carriage::slab_copy || carriage == Carriage::slab_kernel || carriage == Carriage::packed_copy;
+}
 
 std::uint64_t remaining_bytes(const RequestState& request) {
   std::uint64_t bytes = request.cut->remaining_bytes();

@@ -42,9 +42,13 @@ class RunBuilder {
 
   [[nodiscard]] Extend extend(RunState& run, RequestState& request, std::uint64_t storage_bytes_max);
   /// As extend where there is no store, and one piece says it all: by pool workers, by one kernel, or a fill.
-  /// In copy_runs.cpp, as the next two.
+  /// In copy_runs.cpp, as the next four.
   [[nodiscard]] Extend extend_span(RunState& run, RequestState& request, const ResolvedTransfer& transfer);
   [[nodiscard]] std::uint64_t add_kernel_list(RunState& run, RequestState& request, const ResolvedTransfer& transfer);
+  /// There is no pinned memory for its bytes or list, and never will be: the copy engine's, if that reaches its memory.
+  [[nodiscard]] static Extend without_pinned(RequestState& request, std::string_view reason);
+  /// Has a span's bytes pass through the run's slab.
+  static void put_in_slab(RunState& run);
   [[nodiscard]] Extend take_list(RunState& run, const ResolvedTransfer& transfer);
   /// Whether the pieces of a slab move with one kernel instead of a copy each.
   [[nodiscard]] bool pays_kernel(const RunState& run) const noexcept;

@@ -118,7 +118,7 @@ void Scheduler::accept(RequestPointer request, std::uint64_t now) {
     deadlines_.emplace(request->deadline_ns, request);
     prune_deadlines();
   }
-  if (request->start_after != nullptr && !base::planted_bug("stream_order_is_ignored")) {
+  if (request->start_after != nullptr) {
     gated_.push_back(std::move(request));
   } else {
     auto& queue = queues_[queue_of(*request)];
@@ -152,7 +152,8 @@ void Scheduler::start_gated() {
   for (std::size_t i = 0; i < gated_.size();) {
     RequestState& request = *gated_[i];
     Result<bool> finished = request.stream_device->device().finished(request.start_after);
-    if (finished && !*finished && !request.cut_done) {
+    const bool pending = finished && !*finished && !base::planted_bug("stream_order_is_ignored");
+    if (pending && !request.cut_done) {
       ++i;
       continue;
     }

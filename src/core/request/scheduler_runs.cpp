@@ -78,13 +78,9 @@ void Scheduler::start(RunState& run, std::uint64_t now) {
     case Carriage::copy_kernel:
       start_mover(run);
       break;
-    case Carriage::pool_copy:
-      run.stage = Stage::copying;
-      run.crew.start(*run.span, run, executor_);
-      break;
     default:
-      // A write through a slab leaves the device first; everything else starts with the engine.
-      if (run.operation == Operation::write && run.slab != nullptr) {
+      // What leaves the device through a slab does so first; everything else starts with the engine, or the pool.
+      if (run.leaves_device && run.slab != nullptr) {
         start_mover(run);
       } else {
         start_engine(run);
@@ -93,6 +89,11 @@ void Scheduler::start(RunState& run, std::uint64_t now) {
 }
 
 void Scheduler::start_engine(RunState& run) {
+  if (run.store == nullptr) {
+    run.stage = Stage::copying;
+    run.crew.start(*run.span, run, executor_);
+    return;
+  }
   run.stage = Stage::engine;
   run.store->start(run);
 }
@@ -135,7 +136,7 @@ void Scheduler::engine_done(RunState& run, std::uint64_t now) {
   if (!run.failures.empty() && retry(run, now)) return;
   fail_segments(run);
   const bool any_left = std::any_of(run.pieces.begin(), run.pieces.end(), [](const Piece& p) { return p.request; });
-  if (run.slab != nullptr && run.operation == Operation::read && any_left) {
+  if (run.slab != nullptr && !run.leaves_device && any_left) {
     start_mover(run);
   } else {
     complete(run, now);
@@ -255,7 +256,7 @@ void Scheduler::moved(RunState& run, const Status& status, std::uint64_t now) {
     complete(run, now);
     return;
   }
-  if (run.operation == Operation::write && run.slab != nullptr) {
+  if (run.leaves_device && run.slab != nullptr) {
     start_engine(run);
     return;
   }
