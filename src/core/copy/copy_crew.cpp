@@ -2,108 +2,64 @@
 #include "core/copy/copy_crew.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/align.h"
-#include "core/copy/host_copy.h"
-#include "core/launch/fetched_rows.h"
 
 namespace gpuio::core {
 namespace {
 
-/// Small enough that several workers share a run, large enough that handing one over does not show.
-constexpr std::uint64_t kPartBytes = 1U << 20U;
+/// Long enough that taking one does not show and that the processor's fetching ahead begins seldom; short enough that
+/// tasks which wait for it begin within a fraction of a millisecond.
+constexpr std::uint64_t kPartBytesMax = 4U << 20U;
+
+/// The last ones, so that all workers end together.
+constexpr std::uint64_t kPartBytesMin = 1U << 20U;
 
 /// Where the destination begins on a page, so do all parts of it.
 constexpr std::uint64_t kPartAlignment = 4096;
 
-/// Pieces at least so long are for the processor to fetch ahead by itself.
-constexpr std::uint64_t kLongPieceBytes = 16U << 10U;
-
-/// Pieces whose memory is on its way to the caches before they are copied: a line takes as long as some ten copies of
-/// one.
-class FetchedPieces {
- public:
-  explicit FetchedPieces(std::uint64_t whole_bytes) noexcept : copier_(whole_bytes) {}
-  ~FetchedPieces() { drain(); }
-  FetchedPieces(const FetchedPieces&) = delete;
-  FetchedPieces& operator=(const FetchedPieces&) = delete;
-
-  void add(std::byte* to, const std::byte* from, std::uint64_t bytes) noexcept {
-    fetch_row(from, bytes);
-    if (added_ - copied_ == kRowsAhead) copy_oldest();
-    pieces_[added_++ % kRowsAhead] = {to, from, bytes};
-  }
-
-  /// Copies all that was added.
-  void drain() noexcept {
-    while (copied_ != added_) copy_oldest();
-  }
-
- private:
-  struct Piece {
-    std::byte* to;
-    const std::byte* from;
-    std::uint64_t bytes;
-  };
-
-  void copy_oldest() noexcept {
-    const Piece& piece = pieces_[copied_++ % kRowsAhead];
-    copier_.copy(piece.to, piece.from, piece.bytes);
-  }
-
-  std::array<Piece, kRowsAhead> pieces_;
-  std::size_t added_ = 0;
-  std::size_t copied_ = 0;
-  RowCopier copier_;
-};
-
-void fill(const CopySpan& span) noexcept {
-  const std::uint64_t at = span.begin.memory_offset();
-  host_fill(span.destination + at, span.bytes, span.pattern, at, span.whole_bytes);
-}
-
 }  // namespace
 
-void move_span(const CopySpan& span) noexcept {
-  if (span.source == nullptr) return fill(span);
-  FetchedPieces pieces(span.whole_bytes);
-  LayoutCursor cursor = span.begin;
-  for (std::uint64_t left = span.bytes; left > 0;) {
-    const LayoutCursor::Piece piece = cursor.next(left);
-    std::byte* to = span.destination + piece.memory_offset;
-    const std::byte* from = span.source + piece.store_offset;
-    if (piece.bytes < kLongPieceBytes) {
-      pieces.add(to, from, piece.bytes);
-    } else {
-      pieces.drain();
-      host_copy_part(to, from, piece.bytes, span.whole_bytes);
-    }
-    left -= piece.bytes;
-  }
-}
-
 void CopyCrew::start(const CopySpan& span, spi::Run& run, spi::Executor& executor) {
-  const std::uint64_t count = std::max<std::uint64_t>(1, span.bytes / kPartBytes);
-  const std::uint64_t most = base::align_up(base::divide_up(span.bytes, count), kPartAlignment);
+  const std::uint64_t parts = std::max<std::uint64_t>(1, span.bytes / kPartBytesMin);
+  const std::size_t posted = std::clamp<std::size_t>(executor.workers(), 1, parts);
   run_ = &run;
-  parts_.clear();
-  parts_.reserve(count);
-  CopySpan part = span;
-  for (std::uint64_t done = 0; done < span.bytes; done += part.bytes) {
-    part.bytes = std::min(most, span.bytes - done);
-    parts_.emplace_back(*this, part);
-    part.begin.skip(part.bytes);
-  }
-  const std::size_t posted = parts_.size();
+  executor_ = &executor;
+  rest_ = span;
+  moved_bytes_ = 0;
+  members_.assign(posted, Member(*this));
   left_.store(posted, std::memory_order_relaxed);
   // The last task to end gives the run away, and this with it: nothing of it is touched after the last post.
-  Part* const parts = parts_.data();
-  for (std::size_t i = 0; i < posted; ++i) executor.post(parts[i]);
+  Member* const members = members_.data();
+  for (std::size_t i = 0; i < posted; ++i) executor.post(members[i]);
 }
 
-void CopyCrew::Part::run() {
-  move_span(span);
+void CopyCrew::give_up() noexcept {
+  const std::lock_guard lock(mutex_);
+  rest_.reset();
+}
+
+std::optional<CopySpan> CopyCrew::take() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (!rest_) return std::nullopt;
+  const std::uint64_t fair = base::align_up(rest_->bytes / (2 * members_.size()), kPartAlignment);
+  CopySpan part = *rest_;
+  part.bytes = std::min(rest_->bytes, std::clamp(fair, kPartBytesMin, kPartBytesMax));
+  moved_bytes_ += part.bytes;
+  rest_->bytes -= part.bytes;
+  if (rest_->bytes == 0) {
+    rest_.reset();
+  } else {
+    rest_->begin.skip(part.bytes);
+  }
+  return part;
+}
+
+void CopyCrew::Member::run() {
+  while (const std::optional<CopySpan> part = crew->take()) {
+    move_span(*part);
+    if (crew->executor_->tasks_wait()) return crew->executor_->post(*this);
+  }
   if (crew->left_.fetch_sub(1, std::memory_order_acq_rel) == 1) crew->run_->finish();
 }
 

@@ -28,6 +28,7 @@ class ThreadExecutor final : public spi::Executor {
   [[nodiscard]] base::Clock& clock() noexcept override { return reactor_->clock(); }
   [[nodiscard]] unsigned workers() const noexcept override { return pool_->workers(); }
   void post(spi::Task& task) override { pool_->post(task); }
+  [[nodiscard]] bool tasks_wait() const noexcept override { return pool_->tasks_wait(); }
   void attach(spi::Pollable& machine) override { reactor_->attach(machine); }
   void detach(spi::Pollable& machine) override { reactor_->detach(machine); }
   void wake() override { reactor_->wake(); }

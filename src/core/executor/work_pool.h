@@ -32,6 +32,8 @@ class WorkPool {
 
   [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
   void post(spi::Task& task) noexcept;
+  /// As spi::Executor::tasks_wait.
+  [[nodiscard]] bool tasks_wait() const noexcept { return pending_.load(std::memory_order_relaxed) > 0; }
 
  private:
   struct Worker;
