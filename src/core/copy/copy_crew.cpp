@@ -18,47 +18,73 @@ constexpr std::uint64_t kPartBytesMin = 1U << 20U;
 /// Where the destination begins on a page, so do all parts of it.
 constexpr std::uint64_t kPartAlignment = 4096;
 
+/// Asking where the pages are takes as long as copying some hundred kilobytes.
+constexpr std::uint64_t kSharedOutBytesMin = 2U << 20U;
+
 }  // namespace
 
 void CopyCrew::start(const CopySpan& span, spi::Run& run, spi::Executor& executor) {
-  const std::uint64_t parts = std::max<std::uint64_t>(1, span.bytes / kPartBytesMin);
-  const std::size_t posted = std::clamp<std::size_t>(executor.workers(), 1, parts);
   run_ = &run;
   executor_ = &executor;
-  rest_ = span;
-  moved_bytes_ = 0;
-  members_.assign(posted, Member(*this));
+  span_ = span;
+  {
+    const std::lock_guard lock(mutex_);
+    moved_bytes_ = 0;
+    given_up_ = false;
+  }
+  if (!executor.worker_nodes().empty() && span.bytes >= kSharedOutBytesMin) return executor.post(scout_);
+  shares_.resize(1);
+  shares_.front().reset(CopyShare::kAnywhere, executor.workers());
+  shares_.front().add(span);
+  post_members();
+}
+
+void CopyCrew::Scout::run() {
+  share_out(*crew->span_, crew->executor_->worker_nodes(), crew->system_, crew->shares_);
+  crew->post_members();
+}
+
+void CopyCrew::post_members() {
+  members_.clear();
+  for (std::size_t i = 0; i < shares_.size(); ++i) {
+    const std::uint64_t bytes = shares_[i].left_bytes();
+    if (bytes == 0) continue;
+    const auto parts = std::max<std::uint64_t>(1, bytes / kPartBytesMin);
+    members_.resize(members_.size() + std::clamp<std::uint64_t>(shares_[i].workers(), 1, parts), Member(*this, i));
+  }
+  const std::size_t posted = members_.size();
   left_.store(posted, std::memory_order_relaxed);
   // The last task to end gives the run away, and this with it: nothing of it is touched after the last post.
   Member* const members = members_.data();
-  for (std::size_t i = 0; i < posted; ++i) executor.post(members[i]);
+  for (std::size_t i = 0; i < posted; ++i) post(members[i]);
+}
+
+void CopyCrew::post(Member& member) {
+  const int node = shares_[member.home].node();
+  node == CopyShare::kAnywhere ? executor_->post(member) : executor_->post_near(member, node);
 }
 
 void CopyCrew::give_up() noexcept {
   const std::lock_guard lock(mutex_);
-  rest_.reset();
+  given_up_ = true;
 }
 
-std::optional<CopySpan> CopyCrew::take() noexcept {
+std::optional<CopySpan> CopyCrew::take(std::size_t home) noexcept {
   const std::lock_guard lock(mutex_);
-  if (!rest_) return std::nullopt;
-  const std::uint64_t fair = base::align_up(rest_->bytes / (2 * members_.size()), kPartAlignment);
-  CopySpan part = *rest_;
-  part.bytes = std::min(rest_->bytes, std::clamp(fair, kPartBytesMin, kPartBytesMax));
+  CopyShare* share = &shares_[home];
+  if (share->left_bytes() == 0) share = &*std::ranges::max_element(shares_, {}, &CopyShare::left_bytes);
+  if (share->left_bytes() == 0 || given_up_) return std::nullopt;
+  const std::uint64_t takers = 2 * std::max<std::uint64_t>(1, share->workers());
+  const std::uint64_t fair = base::align_up(share->left_bytes() / takers, kPartAlignment);
+  const CopySpan part = share->take(std::clamp(fair, kPartBytesMin, kPartBytesMax));
   moved_bytes_ += part.bytes;
-  rest_->bytes -= part.bytes;
-  if (rest_->bytes == 0) {
-    rest_.reset();
-  } else {
-    rest_->begin.skip(part.bytes);
-  }
   return part;
 }
 
 void CopyCrew::Member::run() {
-  while (const std::optional<CopySpan> part = crew->take()) {
+  while (const std::optional<CopySpan> part = crew->take(home)) {
     move_span(*part);
-    if (crew->executor_->tasks_wait()) return crew->executor_->post(*this);
+    if (crew->executor_->tasks_wait()) return crew->post(*this);
   }
   if (crew->left_.fetch_sub(1, std::memory_order_acq_rel) == 1) crew->run_->finish();
 }

@@ -8,7 +8,9 @@
 #include <optional>
 #include <vector>
 
+#include "core/copy/copy_shares.h"
 #include "core/copy/copy_span.h"
+#include "core/placement/placement_system.h"
 #include "core/spi/engine.h"
 #include "core/spi/executor.h"
 
@@ -16,11 +18,12 @@ namespace gpuio::core {
 
 /// Moves a span by workers of the pool: each takes the next part as it ends one, and lets other tasks go first between
 /// two, so that what is small waits for a part and not for the span. Its tasks are kept for the next span, so a steady
-/// flow allocates nothing, however many pieces the Layouts have: a part is two positions and a length. Thread safety:
-/// one span at a time; `give_up`, any thread.
+/// flow allocates nothing, however many pieces the Layouts have: a part is two positions and a length. Where workers
+/// are bound to several memory nodes, each begins with what is near it. Thread safety: one span at a time; `give_up`,
+/// any thread.
 class CopyCrew {
  public:
-  CopyCrew() = default;
+  explicit CopyCrew(PlacementSystem& system = PlacementSystem::process()) noexcept : system_(system) {}
   CopyCrew(const CopyCrew&) = delete;
   CopyCrew& operator=(const CopyCrew&) = delete;
 
@@ -30,23 +33,36 @@ class CopyCrew {
   /// Parts that have not begun are left out.
   void give_up() noexcept;
 
-  /// What was moved, once the run has finished: the span's first bytes.
+  /// How much was moved, once the run has finished.
   [[nodiscard]] std::uint64_t moved_bytes() const noexcept { return moved_bytes_; }
 
  private:
   struct Member final : spi::Task {
-    explicit Member(CopyCrew& owner) : crew(&owner) {}
+    Member(CopyCrew& owner, std::size_t share) : crew(&owner), home(share) {}
+    void run() override;
+    CopyCrew* crew;
+    std::size_t home;  ///< Its share; then it helps with others.
+  };
+  /// Asks where the pages are, which may take as long as a page fault of another thread: not on the reactor.
+  struct Scout final : spi::Task {
+    explicit Scout(CopyCrew& owner) : crew(&owner) {}
     void run() override;
     CopyCrew* crew;
   };
 
+  void post_members();
+  void post(Member& member);
   /// The next part; none where all is moved or given up.
-  [[nodiscard]] std::optional<CopySpan> take() noexcept;
+  [[nodiscard]] std::optional<CopySpan> take(std::size_t home) noexcept;
 
+  PlacementSystem& system_;
+  Scout scout_{*this};
+  std::optional<CopySpan> span_;
   std::vector<Member> members_;
-  std::mutex mutex_;  ///< Guards the next two; held while a position is moved on.
-  std::optional<CopySpan> rest_;
+  std::mutex mutex_;  ///< Guards the next three; held while a position is moved on.
+  std::vector<CopyShare> shares_;
   std::uint64_t moved_bytes_ = 0;
+  bool given_up_ = false;
   std::atomic<std::size_t> left_{0};
   spi::Run* run_ = nullptr;
   spi::Executor* executor_ = nullptr;
