@@ -26,22 +26,20 @@ constexpr std::uint64_t kSharedOutBytesMin = 2U << 20U;
 void CopyCrew::start(const CopySpan& span, spi::Run& run, spi::Executor& executor) {
   run_ = &run;
   executor_ = &executor;
-  span_ = span;
   {
     const std::lock_guard lock(mutex_);
     moved_bytes_ = 0;
     given_up_ = false;
   }
-  if (!executor.worker_nodes().empty() && span.bytes >= kSharedOutBytesMin) return executor.post(scout_);
-  shares_.resize(1);
-  shares_.front().reset(CopyShare::kAnywhere, executor.workers());
-  shares_.front().add(span);
+  if (!executor.worker_nodes().empty() && span.bytes >= kSharedOutBytesMin) {
+    // Here and not by a worker, which would be awake and take far parts before near ones have been called.
+    share_out(span, executor.worker_nodes(), system_, shares_);
+  } else {
+    shares_.resize(1);
+    shares_.front().reset(CopyShare::kAnywhere, executor.workers());
+    shares_.front().add(span);
+  }
   post_members();
-}
-
-void CopyCrew::Scout::run() {
-  share_out(*crew->span_, crew->executor_->worker_nodes(), crew->system_, crew->shares_);
-  crew->post_members();
 }
 
 void CopyCrew::post_members() {

@@ -43,12 +43,6 @@ class CopyCrew {
     CopyCrew* crew;
     std::size_t home;  ///< Its share; then it helps with others.
   };
-  /// Asks where the pages are, which may take as long as a page fault of another thread: not on the reactor.
-  struct Scout final : spi::Task {
-    explicit Scout(CopyCrew& owner) : crew(&owner) {}
-    void run() override;
-    CopyCrew* crew;
-  };
 
   void post_members();
   void post(Member& member);
@@ -56,8 +50,6 @@ class CopyCrew {
   [[nodiscard]] std::optional<CopySpan> take(std::size_t home) noexcept;
 
   PlacementSystem& system_;
-  Scout scout_{*this};
-  std::optional<CopySpan> span_;
   std::vector<Member> members_;
   std::mutex mutex_;  ///< Guards the next three; held while a position is moved on.
   std::vector<CopyShare> shares_;
