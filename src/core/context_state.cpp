@@ -39,6 +39,7 @@ Result<std::shared_ptr<spi::Executor>> make_executor(Drive drive, base::Clock& c
   WorkPool::Options options;
   options.workers = static_cast<unsigned>(values.scheduler_workers);
   options.numa_node = static_cast<int>(values.memory_numa_node);
+  if (options.numa_node < 0) options.nodes = numa::processors();
   GPUIO_ASSIGN(std::shared_ptr<spi::Executor> executor, ThreadExecutor::start(clock, options));
   return executor;
 }

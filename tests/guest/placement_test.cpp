@@ -6,6 +6,8 @@
 
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <thread>
 
@@ -139,6 +141,39 @@ TEST_F(Nodes, LocalMemoryIsNearToTheThreadThatTouchesIt) {
     // Without a policy of its own, the kernel may have joined it to memory beside it.
     EXPECT_GE(kernel_mapping(buffer.data(), kBytes).on(1), kBytes);
   }).join();
+}
+
+/// How long threads that are bound to the node have run.
+std::uint64_t worked_ns(const MemoryNode& node) {
+  std::uint64_t sum = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    cpu_set_t cpus;
+    if (sched_getaffinity(std::stoi(task.path().filename()), sizeof cpus, &cpus) != 0) continue;
+    for (const int cpu : node.cpus) CPU_CLR(static_cast<std::size_t>(cpu), &cpus);
+    std::uint64_t ran = 0;
+    if (CPU_COUNT(&cpus) == 0 && std::ifstream(task.path() / "schedstat") >> ran) sum += ran;
+  }
+  return sum;
+}
+
+TEST_F(Nodes, CopiesAreMadeByWorkersOfTheDestinationsNode) {
+  const Topology topology = context_.topology().value();
+  for (const int node : {1, 0}) {
+    const MemoryNode& other = *topology.node(1 - node);
+    const Buffer from = filled(Placement::bind({other.id}));
+    const Buffer to = place(Placement::bind({node})).value();
+    std::memset(to.data(), 0, kBytes);
+    const std::uint64_t near_before = worked_ns(*topology.node(node));
+    const std::uint64_t far_before = worked_ns(other);
+    for (int i = 0; i < 20; ++i) throw_if_failed(context_.copy(from, to).value().wait());
+    const std::uint64_t near = worked_ns(*topology.node(node)) - near_before;
+    const std::uint64_t far = worked_ns(other) - far_before;
+    EXPECT_GT(near, 0U);
+    EXPECT_LT(far, near / 2) << "asking where pages are, and no more";
+    expect_filled(to);
+    std::printf("fact: copies to node %d: %llu us of its worker, %llu us of the other's\n", node,
+                static_cast<unsigned long long>(near / 1000), static_cast<unsigned long long>(far / 1000));
+  }
 }
 
 TEST_F(Nodes, StrictMemoryBeyondANodesSizeIsRefusedAndNothingIsKept) {

@@ -2,108 +2,88 @@
 #include "core/copy/copy_crew.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/align.h"
-#include "core/copy/host_copy.h"
-#include "core/launch/fetched_rows.h"
 
 namespace gpuio::core {
 namespace {
 
-/// Small enough that several workers share a run, large enough that handing one over does not show.
-constexpr std::uint64_t kPartBytes = 1U << 20U;
+/// Long enough that taking one does not show and that the processor's fetching ahead begins seldom; short enough that
+/// tasks which wait for it begin within a fraction of a millisecond.
+constexpr std::uint64_t kPartBytesMax = 4U << 20U;
+
+/// The last ones, so that all workers end together.
+constexpr std::uint64_t kPartBytesMin = 1U << 20U;
 
 /// Where the destination begins on a page, so do all parts of it.
 constexpr std::uint64_t kPartAlignment = 4096;
 
-/// Pieces at least so long are for the processor to fetch ahead by itself.
-constexpr std::uint64_t kLongPieceBytes = 16U << 10U;
-
-/// Pieces whose memory is on its way to the caches before they are copied: a line takes as long as some ten copies of
-/// one.
-class FetchedPieces {
- public:
-  explicit FetchedPieces(std::uint64_t whole_bytes) noexcept : copier_(whole_bytes) {}
-  ~FetchedPieces() { drain(); }
-  FetchedPieces(const FetchedPieces&) = delete;
-  FetchedPieces& operator=(const FetchedPieces&) = delete;
-
-  void add(std::byte* to, const std::byte* from, std::uint64_t bytes) noexcept {
-    fetch_row(from, bytes);
-    if (added_ - copied_ == kRowsAhead) copy_oldest();
-    pieces_[added_++ % kRowsAhead] = {to, from, bytes};
-  }
-
-  /// Copies all that was added.
-  void drain() noexcept {
-    while (copied_ != added_) copy_oldest();
-  }
-
- private:
-  struct Piece {
-    std::byte* to;
-    const std::byte* from;
-    std::uint64_t bytes;
-  };
-
-  void copy_oldest() noexcept {
-    const Piece& piece = pieces_[copied_++ % kRowsAhead];
-    copier_.copy(piece.to, piece.from, piece.bytes);
-  }
-
-  std::array<Piece, kRowsAhead> pieces_;
-  std::size_t added_ = 0;
-  std::size_t copied_ = 0;
-  RowCopier copier_;
-};
-
-void fill(const CopySpan& span) noexcept {
-  const std::uint64_t at = span.begin.memory_offset();
-  host_fill(span.destination + at, span.bytes, span.pattern, at, span.whole_bytes);
-}
+/// Asking where the pages are takes as long as copying some hundred kilobytes.
+constexpr std::uint64_t kSharedOutBytesMin = 2U << 20U;
 
 }  // namespace
 
-void move_span(const CopySpan& span) noexcept {
-  if (span.source == nullptr) return fill(span);
-  FetchedPieces pieces(span.whole_bytes);
-  LayoutCursor cursor = span.begin;
-  for (std::uint64_t left = span.bytes; left > 0;) {
-    const LayoutCursor::Piece piece = cursor.next(left);
-    std::byte* to = span.destination + piece.memory_offset;
-    const std::byte* from = span.source + piece.store_offset;
-    if (piece.bytes < kLongPieceBytes) {
-      pieces.add(to, from, piece.bytes);
-    } else {
-      pieces.drain();
-      host_copy_part(to, from, piece.bytes, span.whole_bytes);
-    }
-    left -= piece.bytes;
+void CopyCrew::start(const CopySpan& span, spi::Run& run, spi::Executor& executor) {
+  run_ = &run;
+  executor_ = &executor;
+  {
+    const std::lock_guard lock(mutex_);
+    moved_bytes_ = 0;
+    given_up_ = false;
   }
+  if (!executor.worker_nodes().empty() && span.bytes >= kSharedOutBytesMin) {
+    // Here and not by a worker, which would be awake and take far parts before near ones have been called.
+    share_out(span, executor.worker_nodes(), system_, shares_);
+  } else {
+    shares_.resize(1);
+    shares_.front().reset(CopyShare::kAnywhere, executor.workers());
+    shares_.front().add(span);
+  }
+  post_members();
 }
 
-void CopyCrew::start(const CopySpan& span, spi::Run& run, spi::Executor& executor) {
-  const std::uint64_t count = std::max<std::uint64_t>(1, span.bytes / kPartBytes);
-  const std::uint64_t most = base::align_up(base::divide_up(span.bytes, count), kPartAlignment);
-  run_ = &run;
-  parts_.clear();
-  parts_.reserve(count);
-  CopySpan part = span;
-  for (std::uint64_t done = 0; done < span.bytes; done += part.bytes) {
-    part.bytes = std::min(most, span.bytes - done);
-    parts_.emplace_back(*this, part);
-    part.begin.skip(part.bytes);
+void CopyCrew::post_members() {
+  members_.clear();
+  for (std::size_t i = 0; i < shares_.size(); ++i) {
+    const std::uint64_t bytes = shares_[i].left_bytes();
+    if (bytes == 0) continue;
+    const auto parts = std::max<std::uint64_t>(1, bytes / kPartBytesMin);
+    members_.resize(members_.size() + std::clamp<std::uint64_t>(shares_[i].workers(), 1, parts), Member(*this, i));
   }
-  const std::size_t posted = parts_.size();
+  const std::size_t posted = members_.size();
   left_.store(posted, std::memory_order_relaxed);
   // The last task to end gives the run away, and this with it: nothing of it is touched after the last post.
-  Part* const parts = parts_.data();
-  for (std::size_t i = 0; i < posted; ++i) executor.post(parts[i]);
+  Member* const members = members_.data();
+  for (std::size_t i = 0; i < posted; ++i) post(members[i]);
 }
 
-void CopyCrew::Part::run() {
-  move_span(span);
+void CopyCrew::post(Member& member) {
+  const int node = shares_[member.home].node();
+  node == CopyShare::kAnywhere ? executor_->post(member) : executor_->post_near(member, node);
+}
+
+void CopyCrew::give_up() noexcept {
+  const std::lock_guard lock(mutex_);
+  given_up_ = true;
+}
+
+std::optional<CopySpan> CopyCrew::take(std::size_t home) noexcept {
+  const std::lock_guard lock(mutex_);
+  CopyShare* share = &shares_[home];
+  if (share->left_bytes() == 0) share = &*std::ranges::max_element(shares_, {}, &CopyShare::left_bytes);
+  if (share->left_bytes() == 0 || given_up_) return std::nullopt;
+  const std::uint64_t takers = 2 * std::max<std::uint64_t>(1, share->workers());
+  const std::uint64_t fair = base::align_up(share->left_bytes() / takers, kPartAlignment);
+  const CopySpan part = share->take(std::clamp(fair, kPartBytesMin, kPartBytesMax));
+  moved_bytes_ += part.bytes;
+  return part;
+}
+
+void CopyCrew::Member::run() {
+  while (const std::optional<CopySpan> part = crew->take(home)) {
+    move_span(*part);
+    if (crew->executor_->tasks_wait()) return crew->post(*this);
+  }
   if (crew->left_.fetch_sub(1, std::memory_order_acq_rel) == 1) crew->run_->finish();
 }
 

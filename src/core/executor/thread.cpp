@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/executor/thread.h"
 
-#include <numa.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -65,14 +64,6 @@ sigset_t signals_to_block() noexcept {
   return set;
 }
 
-void run_on_node(int node) noexcept {
-  if (::numa_available() < 0 || !numa::exists(node)) return;
-  const std::unique_ptr<bitmask, void (*)(bitmask*)> nodes(::numa_allocate_nodemask(), ::numa_free_nodemask);
-  ::numa_bitmask_setbit(nodes.get(), static_cast<unsigned>(node));
-  // Where it is refused, or leaves no core, the thread runs anywhere: slower, not wrong.
-  ::numa_run_on_node_mask(nodes.get());
-}
-
 }  // namespace
 
 unsigned cores_of_quota(std::string_view cpu_max) noexcept {
@@ -110,7 +101,7 @@ Result<std::thread> start_thread(const std::string& name, int numa_node, std::fu
   try {
     started = std::thread([name, numa_node, run = std::move(body)] {
       ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
-      run_on_node(numa_node);
+      numa::run_on(numa_node);
       run();
     });
   } catch (const std::system_error& error) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
 
 #include "base/clock.h"
@@ -28,6 +29,9 @@ class ThreadExecutor final : public spi::Executor {
   [[nodiscard]] base::Clock& clock() noexcept override { return reactor_->clock(); }
   [[nodiscard]] unsigned workers() const noexcept override { return pool_->workers(); }
   void post(spi::Task& task) override { pool_->post(task); }
+  void post_near(spi::Task& task, int node) override { pool_->post_near(task, node); }
+  [[nodiscard]] std::span<const spi::WorkerNode> worker_nodes() const noexcept override { return pool_->nodes(); }
+  [[nodiscard]] bool tasks_wait() const noexcept override { return pool_->tasks_wait(); }
   void attach(spi::Pollable& machine) override { reactor_->attach(machine); }
   void detach(spi::Pollable& machine) override { reactor_->detach(machine); }
   void wake() override { reactor_->wake(); }

@@ -2,6 +2,7 @@
 #include "core/executor/work_pool.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <thread>
 
@@ -16,11 +17,30 @@ namespace {
 constexpr unsigned kSpins = 200;
 constexpr unsigned kSpinCoresMin = 5;
 
+constexpr int kAnywhere = -1;
+
+/// To each node as many of the workers as its processors are of all. Empty where one would have them all.
+std::vector<spi::WorkerNode> deal_workers(unsigned workers, const std::vector<numa::Processors>& nodes) {
+  std::uint64_t all = 0;
+  for (const numa::Processors& node : nodes) all += node.count;
+  std::vector<spi::WorkerNode> dealt;
+  std::uint64_t passed = 0;
+  unsigned given = 0;
+  for (const numa::Processors& node : nodes) {
+    passed += node.count;
+    const auto until = static_cast<unsigned>(workers * passed / all);
+    if (until != given) dealt.push_back({node.node, until - given});
+    given = until;
+  }
+  if (dealt.size() < 2) dealt.clear();
+  return dealt;
+}
+
 }  // namespace
 
 /// One thread and its queue, on cache lines of their own.
 struct alignas(128) WorkPool::Worker {
-  Worker(WorkPool& owner, unsigned position) noexcept : pool(&owner), index(position) {}
+  Worker(WorkPool& owner, int home) noexcept : pool(&owner), node(home) {}
 
   void push(spi::Task& task) noexcept {
     const std::lock_guard lock(mutex);
@@ -43,8 +63,9 @@ struct alignas(128) WorkPool::Worker {
   }
 
   WorkPool* pool;
-  unsigned index;
-  std::mutex mutex;  ///< Guards the queue; held for a few instructions.
+  int node;                      ///< That it is bound to.
+  std::vector<Worker*> sources;  ///< Where it looks for tasks: at itself, at those of its node, at the others.
+  std::mutex mutex;              ///< Guards the queue; held for a few instructions.
   spi::Task* first = nullptr;
   spi::Task* last = nullptr;
   std::atomic<bool> occupied{false};     ///< Lets thieves pass by without the lock.
@@ -67,9 +88,21 @@ Result<std::unique_ptr<WorkPool>> WorkPool::start(const Options& options) {
   pool->spins_ = cores >= kSpinCoresMin && count < cores ? kSpins : 0;
   pool->searching_ = count;
   pool->idle_.reserve(count);
-  for (unsigned i = 0; i < count; ++i) pool->workers_.push_back(std::make_unique<Worker>(*pool, i));
+  if (options.numa_node < 0) pool->nodes_ = deal_workers(count, options.nodes);
+  for (const spi::WorkerNode& home : pool->nodes_) {
+    for (unsigned i = 0; i < home.workers; ++i) {
+      pool->workers_.push_back(std::make_unique<Worker>(*pool, home.node));
+    }
+  }
+  while (pool->workers_.size() < count) pool->workers_.push_back(std::make_unique<Worker>(*pool, options.numa_node));
+  for (unsigned i = 0; i < count; ++i) {
+    Worker& worker = *pool->workers_[i];
+    for (unsigned k = 0; k < count; ++k) worker.sources.push_back(pool->workers_[(i + k) % count].get());
+    std::ranges::stable_partition(worker.sources, [&](const Worker* other) { return other->node == worker.node; });
+  }
+  unsigned number = 0;
   for (const std::unique_ptr<Worker>& worker : pool->workers_) {
-    GPUIO_ASSIGN(worker->thread, start_thread("gpuio-" + std::to_string(worker->index), options.numa_node,
+    GPUIO_ASSIGN(worker->thread, start_thread("gpuio-" + std::to_string(number++), worker->node,
                                               [self = worker.get()] { self->pool->run(*self); }));
   }
   return pool;
@@ -92,27 +125,51 @@ WorkPool::~WorkPool() {
 }
 
 void WorkPool::post(spi::Task& task) noexcept {
-  task.next = nullptr;
   Worker* target = Worker::current;
   if (target == nullptr || target->pool != this) {
     target = workers_[next_queue_.fetch_add(1, std::memory_order_relaxed) % workers_.size()].get();
   }
-  target->push(task);
+  enqueue(task, *target);
+  wake_if_needed(kAnywhere);
+}
+
+void WorkPool::post_near(spi::Task& task, int node) noexcept {
+  std::size_t first = 0;
+  for (const spi::WorkerNode& home : nodes_) {
+    if (home.node != node) {
+      first += home.workers;
+      continue;
+    }
+    Worker* target = Worker::current;
+    if (target == nullptr || target->pool != this || target->node != node) {
+      target = workers_[first + next_queue_.fetch_add(1, std::memory_order_relaxed) % home.workers].get();
+    }
+    enqueue(task, *target);
+    return wake_if_needed(node);
+  }
+  post(task);
+}
+
+void WorkPool::enqueue(spi::Task& task, Worker& target) noexcept {
+  task.next = nullptr;
+  target.push(task);
   ++pending_;
-  wake_if_needed();
 }
 
 // Why no task is forgotten: whoever posts raises pending_ and then looks at searching_; whoever stops searching, to
 // work or to sleep, lowers searching_ and then looks at pending_. Both in one total order, so at least one sees the
 // other.
-void WorkPool::wake_if_needed() noexcept {
+void WorkPool::wake_if_needed(int node) noexcept {
   if (pending_ <= searching_) return;
   Worker* sleeper = nullptr;
   {
     const std::lock_guard lock(idle_mutex_);
     if (idle_.empty()) return;
-    sleeper = idle_.back();
-    idle_.pop_back();
+    auto chosen = std::find_if(idle_.rbegin(), idle_.rend(),
+                               [node](const Worker* worker) { return node == kAnywhere || worker->node == node; });
+    if (chosen == idle_.rend()) chosen = idle_.rbegin();
+    sleeper = *chosen;
+    idle_.erase(std::next(chosen).base());
     ++searching_;
   }
   sleeper->called.store(1, std::memory_order_release);
@@ -130,16 +187,15 @@ void WorkPool::run(Worker& self) noexcept {
       continue;
     }
     --searching_;
-    wake_if_needed();
+    wake_if_needed(kAnywhere);
     for (; task != nullptr; task = find(self)) task->run();
     ++searching_;
   }
 }
 
 spi::Task* WorkPool::find(Worker& self) noexcept {
-  const std::size_t count = workers_.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    if (spi::Task* task = workers_[(self.index + i) % count]->pop(); task != nullptr) {
+  for (Worker* const source : self.sources) {
+    if (spi::Task* task = source->pop(); task != nullptr) {
       --pending_;
       return task;
     }

@@ -138,6 +138,45 @@ TEST(WorkPool, ATaskMayPostItselfAgainOrFreeItself) {
   expect_soon(ran, 1000);
 }
 
+TEST(WorkPool, WorkersAreDealtToNodesAsTheirProcessorsAre) {
+  // Binding to nodes that are not there leaves the threads where they are, so any machine has these.
+  const std::unique_ptr<WorkPool> pool =
+      WorkPool::start({.workers = 4, .nodes = {{.node = 700, .count = 2}, {.node = 701, .count = 6}}}).value();
+  ASSERT_EQ(pool->nodes().size(), 2U);
+  EXPECT_EQ(pool->nodes()[0].node, 700);
+  EXPECT_EQ(pool->nodes()[0].workers, 1U);
+  EXPECT_EQ(pool->nodes()[1].node, 701);
+  EXPECT_EQ(pool->nodes()[1].workers, 3U);
+  EXPECT_TRUE(WorkPool::start({.workers = 4}).value()->nodes().empty());
+  EXPECT_TRUE(WorkPool::start({.workers = 1, .nodes = {{0, 1}, {1, 1}}}).value()->nodes().empty());
+}
+
+TEST(WorkPool, ATaskForANodeRunsThereWhileOneOfItsWorkersIsFree) {
+  std::atomic<std::uint32_t> ran{0};
+  std::atomic<std::uint32_t> gate{0};
+  std::thread::id home;
+  std::deque<FunctionTask> tasks;
+  // One worker each; that of node 700 is kept busy, so only 701's can be asleep and called.
+  const std::unique_ptr<WorkPool> pool = WorkPool::start({.workers = 2, .nodes = {{700, 1}, {701, 1}}}).value();
+  pool->post_near(tasks.emplace_back([&] {
+    home = std::this_thread::get_id();
+    ran.fetch_add(1);
+    while (gate.load() == 0) futex_wait(gate, 0, spi::kNever);
+  }),
+                  700);
+  expect_soon(ran, 1);
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    pool->post_near(tasks.emplace_back([&] {
+      EXPECT_NE(std::this_thread::get_id(), home);
+      ran.fetch_add(1);
+    }),
+                    700 + static_cast<int>(i % 2));
+    expect_soon(ran, i + 2);  // those for 700 are stolen
+  }
+  gate = 1;
+  futex_wake(gate);
+}
+
 TEST(WorkPool, IdleWorkersCostNoTime) {
   const std::unique_ptr<WorkPool> pool = WorkPool::start({}).value();
   std::this_thread::sleep_for(std::chrono::milliseconds(50));

@@ -4,6 +4,8 @@
 #include <numa.h>
 #include <sched.h>
 
+#include <memory>
+
 namespace gpuio::core::numa {
 namespace {
 
@@ -11,6 +13,21 @@ namespace {
 bool available() noexcept {
   static const bool answer = ::numa_available() >= 0;
   return answer;
+}
+
+using Mask = std::unique_ptr<bitmask, void (*)(bitmask*)>;
+
+/// The calling thread's processors on `node`; null where the kernel does not tell.
+Mask processors_on(int node) noexcept {
+  Mask allowed(::numa_allocate_cpumask(), ::numa_free_cpumask);
+  const Mask near(::numa_allocate_cpumask(), ::numa_free_cpumask);
+  if (::numa_sched_getaffinity(0, allowed.get()) < 0 || ::numa_node_to_cpus(node, near.get()) != 0) {
+    return {nullptr, ::numa_free_cpumask};
+  }
+  for (unsigned cpu = 0; cpu < allowed->size; ++cpu) {
+    if (::numa_bitmask_isbitset(near.get(), cpu) == 0) ::numa_bitmask_clearbit(allowed.get(), cpu);
+  }
+  return allowed;
 }
 
 }  // namespace
@@ -26,6 +43,25 @@ int nearest(int preferred) noexcept {
   if (!available()) return 0;
   const int node = ::numa_node_of_cpu(::sched_getcpu());
   return node >= 0 ? node : 0;
+}
+
+std::vector<Processors> processors() {
+  std::vector<Processors> found;
+  if (!available() || ::numa_max_node() == 0) return found;
+  for (int node = 0; node <= ::numa_max_node(); ++node) {
+    if (!exists(node)) continue;
+    const Mask mask = processors_on(node);
+    const unsigned count = mask == nullptr ? 0 : ::numa_bitmask_weight(mask.get());
+    if (count != 0) found.push_back({node, count});
+  }
+  if (found.size() < 2) found.clear();
+  return found;
+}
+
+void run_on(int node) noexcept {
+  if (!available() || !exists(node)) return;
+  const Mask mask = processors_on(node);
+  if (mask != nullptr && ::numa_bitmask_weight(mask.get()) != 0) ::numa_sched_setaffinity(0, mask.get());
 }
 
 }  // namespace gpuio::core::numa

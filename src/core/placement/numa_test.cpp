@@ -2,8 +2,11 @@
 #include "core/placement/numa.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <cstring>
+#include <thread>
+#include <vector>
 
 #include "core/memory/host_pages.h"
 
@@ -25,6 +28,27 @@ TEST(Numa, ANodeThatExistsIsItsOwnNearest) {
 TEST(Numa, NodesThatAreNotDoNotExist) {
   EXPECT_FALSE(numa::exists(kNoSuchNode));
   EXPECT_FALSE(numa::exists(-1));
+}
+
+TEST(Numa, AThreadIsBoundToProcessorsOfTheNodeThatItMayUse) {
+  const auto allowed = [] {
+    cpu_set_t cpus;
+    EXPECT_EQ(::sched_getaffinity(0, sizeof cpus, &cpus), 0);
+    return static_cast<unsigned>(CPU_COUNT(&cpus));
+  };
+  unsigned sum = 0;
+  const std::vector<numa::Processors> nodes = numa::processors();
+  for (const numa::Processors& node : nodes) {
+    sum += node.count;
+    std::jthread([&] {
+      numa::run_on(node.node);
+      EXPECT_EQ(allowed(), node.count);
+    }).join();
+  }
+  EXPECT_NE(nodes.size(), 1U);
+  EXPECT_TRUE(nodes.empty() || sum == allowed());
+  numa::run_on(kNoSuchNode);
+  EXPECT_NE(allowed(), 0U);
 }
 
 TEST(HostPages, AreZeroWholePagesAndOnAHugePageBoundaryWhereOneFits) {

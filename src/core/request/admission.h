@@ -62,6 +62,14 @@ class Admission {
     return std::clamp<std::uint64_t>(window_.limit_bytes(now) / 4, least, options_.run_bytes_max);
   }
 
+  /// Bytes that pool workers move from memory to memory need no slab, and a run's end costs them the reactor's time:
+  /// long runs, of which what has not begun can be given up. Not where others are to be let in between, or bandwidth
+  /// shapes them.
+  [[nodiscard]] std::uint64_t span_run_bytes_max(Priority priority, bool cxl) const noexcept {
+    const bool shaped = (priority == Priority::bulk && bulk_.rate() != 0) || (cxl && cxl_.rate() != 0);
+    return shaped || priority == Priority::background ? options_.run_bytes_max : kSpanRunBytesMax;
+  }
+
   void started(const RunState& run, std::uint64_t now) noexcept {
     bytes_of(run) += run.bytes;
     if (run.priority == Priority::bulk) bulk_.take(now, run.bytes);
@@ -76,6 +84,8 @@ class Admission {
 
  private:
   static constexpr std::uint64_t kStorageRunBytesMin = 256U << 10U;
+  /// Less than the 100 ms between two looks at the progress, of all but emulated memory.
+  static constexpr std::uint64_t kSpanRunBytesMax = 256U << 20U;
 
   std::uint64_t& bytes_of(const RunState& run) noexcept {
     if (reaches_storage(run)) return storage_bytes_;

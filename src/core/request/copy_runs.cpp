@@ -33,7 +33,7 @@ RunBuilder::Extend RunBuilder::extend_span(RunState& run, RequestState& request,
   }
   const LayoutCursor start = *request.cut;
   const std::uint64_t left = start.remaining_bytes();
-  std::uint64_t bytes = std::min(left, options_.run_bytes_max);
+  std::uint64_t bytes = std::min(left, span_bytes_max_);
   if (transfer.carriage == Carriage::copy_kernel) {
     const Extend taken = take_list(run, transfer);
     if (taken == Extend::failed) {

@@ -59,8 +59,9 @@ std::uint64_t remaining_bytes(const RequestState& request) {
 
 }  // namespace
 
-RunBuilder::Outcome RunBuilder::build(RunState& run, std::deque<RequestPointer>& queue,
-                                      std::uint64_t storage_bytes_max) {
+RunBuilder::Outcome RunBuilder::build(RunState& run, std::deque<RequestPointer>& queue, std::uint64_t storage_bytes_max,
+                                      std::uint64_t span_bytes_max) {
+  span_bytes_max_ = span_bytes_max;
   cut_to_end_.clear();
   while (!queue.empty()) {
     RequestState& request = *queue.front();

@@ -29,8 +29,9 @@ class RunBuilder {
   RunBuilder(const Options& options, Planner& planner) : options_(options), planner_(planner) {}
 
   /// Fills `run` from the front of `queue` and pops what is cut to its end. `storage_bytes_max` bounds runs that
-  /// reach storage.
-  [[nodiscard]] Outcome build(RunState& run, std::deque<RequestPointer>& queue, std::uint64_t storage_bytes_max);
+  /// reach storage, `span_bytes_max` those that pool workers move from memory to memory.
+  [[nodiscard]] Outcome build(RunState& run, std::deque<RequestPointer>& queue, std::uint64_t storage_bytes_max,
+                              std::uint64_t span_bytes_max);
 
   /// Requests that ended being cut in the last build, to be looked at for completion.
   [[nodiscard]] std::vector<RequestPointer>& cut_to_end() noexcept { return cut_to_end_; }
@@ -71,6 +72,7 @@ class RunBuilder {
   Planner& planner_;
   std::vector<RequestPointer> cut_to_end_;
   Status failure_;
+  std::uint64_t span_bytes_max_ = 0;
   std::uint64_t slab_used_ = 0;
   std::uint64_t slab_room_ = 0;  ///< Of the slab, for pieces: what is behind is the kernel's list.
   std::uint64_t coalesced_ = 0;

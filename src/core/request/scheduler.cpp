@@ -210,7 +210,9 @@ void Scheduler::admit(std::uint64_t now) {
 
 bool Scheduler::admit_one(std::size_t queue, std::uint64_t now) {
   RunState& run = take_run();
-  const RunBuilder::Outcome outcome = builder_.build(run, queues_[queue], admission_.storage_run_bytes_max(now));
+  const RunBuilder::Outcome outcome =
+      builder_.build(run, queues_[queue], admission_.storage_run_bytes_max(now),
+                     admission_.span_run_bytes_max(priority_of(queue), reaches_cxl(queue)));
   coalesced_.store(builder_.coalesced(), std::memory_order_relaxed);
   bool go_on = true;
   switch (outcome) {
@@ -262,7 +264,9 @@ void Scheduler::abandon(RequestState& request) {
       --request.pieces_outstanding;
       quarantine(*run);
     }
-    if (!others && run->stage == Stage::engine) run->store->cancel(*run);
+    if (others) continue;
+    if (run->stage == Stage::engine) run->store->cancel(*run);
+    if (run->path.carriage == Carriage::pool_copy) run->crew.give_up();
   }
   finish_if_ended(request);
 }

@@ -114,6 +114,9 @@ void Scheduler::take_finished(std::uint64_t now) {
     RunState* following = run->next;
     if (run->stage == Stage::registering) {
       registering_done(*run, now);
+    } else if (run->path.carriage == Carriage::pool_copy) {
+      run->pieces.front().bytes = run->crew.moved_bytes();
+      complete(*run, now);
     } else {
       engine_done(*run, now);
     }
@@ -320,7 +323,7 @@ void Scheduler::complete(RunState& run, std::uint64_t now) {
     if (piece.request == nullptr) continue;
     RequestState& request = *piece.request;
     piece.request = nullptr;
-    request.account(run.path, run.way_name, run.reason, piece.bytes);
+    if (piece.bytes != 0) request.account(run.path, run.way_name, run.reason, piece.bytes);
     piece_ended(request);
   }
   ended_ns_ = 0;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
+#include <span>
 
 #include "base/clock.h"
 
@@ -37,6 +38,12 @@ class Pollable {
   ~Pollable() = default;
 };
 
+/// Workers that are bound to the processors of one memory node.
+struct WorkerNode {
+  int node = 0;
+  unsigned workers = 0;
+};
+
 /// Thread safety: all members, any thread.
 class Executor {
  public:
@@ -48,6 +55,14 @@ class Executor {
   [[nodiscard]] virtual unsigned workers() const noexcept = 0;
 
   virtual void post(Task& task) = 0;
+  /// As post, for a worker of `node`; one of another takes it where that is idle and those are not.
+  virtual void post_near(Task& task, int /*node*/) { post(task); }
+
+  /// Whether a task that does a part of its work now and posts itself for the rest lets another begin.
+  [[nodiscard]] virtual bool tasks_wait() const noexcept { return true; }
+
+  /// Where the workers are bound to several nodes: those. Empty otherwise.
+  [[nodiscard]] virtual std::span<const WorkerNode> worker_nodes() const noexcept { return {}; }
 
   /// Drives `machine` from now on; all machines of one executor are polled by one thread at a time (the reactor).
   virtual void attach(Pollable& machine) = 0;
