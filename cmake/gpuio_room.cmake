@@ -14,6 +14,7 @@ add_custom_target(gpu_tests COMMENT "the tests that need a GPU")
 # One executable of GoogleTest cases, each registered with ctest under the given labels (default: unit).
 # TIMEOUT: four times as long under a sanitizer (default: 120 seconds).
 # SERIAL: its cases never run beside other tests, for those that measure time or fill the machine.
+# GPU_CASES: a filter of GoogleTest; those of its cases have the label gpu in place of the others.
 function(gpuio_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT;GPU_CASES" "SOURCES;LINK;LABELS")
   if(arg_UNPARSED_ARGUMENTS)

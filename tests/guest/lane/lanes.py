@@ -94,8 +94,8 @@ def cxl_dax(lab):
 
 
 def cxl_stores(lab):
-    """What every Store and every Region must do, done by a dax device. A small one: each test fills it, a microsecond for
-    each word."""
+    """What every Store and every Region must do, done by a dax device. A small one: each test fills it, a microsecond
+    for each word."""
     machine = Machine(cxl=Backing(lab.scratch / "memory", CXL_MIB))
     command = in_turn("device=$(cxl_memory devdax 8)", "export GPUIO_TEST_DAX=$device",
                       tests("stores_test", "*/dax_device"), tests("regions_test", "*/dax_device"))
