@@ -14,8 +14,9 @@ add_custom_target(gpu_tests COMMENT "the tests that need a GPU")
 # One executable of GoogleTest cases, each registered with ctest under the given labels (default: unit).
 # TIMEOUT: four times as long under a sanitizer (default: 120 seconds).
 # SERIAL: its cases never run beside other tests, for those that measure time or fill the machine.
+# GPU_CASES: a filter of GoogleTest; those of its cases have the label gpu in place of the others.
 function(gpuio_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT" "SOURCES;LINK;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SERIAL" "TIMEOUT;GPU_CASES" "SOURCES;LINK;LABELS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "gpuio_test(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -32,15 +33,21 @@ function(gpuio_test name)
   target_link_libraries(${name} PRIVATE gpuio_flags ${arg_LINK} GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin/tests")
   foreach(label IN ITEMS unit gpu)
-    if(label IN_LIST arg_LABELS)
+    if(label IN_LIST arg_LABELS OR (label STREQUAL gpu AND arg_GPU_CASES))
       add_dependencies(${label}_tests ${name})
     endif()
   endforeach()
   # A model of this machine's costs that somebody keeps in his own folder is to change no test.
   # PRE_TEST: listing runs at ctest time, so a build never executes what it built.
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} RUN_SERIAL $<BOOL:${arg_SERIAL}>
+  set(options DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} RUN_SERIAL $<BOOL:${arg_SERIAL}>
     ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/no_cache")
+  if(arg_GPU_CASES)
+    gtest_discover_tests(${name} TEST_FILTER "-${arg_GPU_CASES}" ${options} LABELS "${arg_LABELS}")
+    gtest_discover_tests(${name} TEST_FILTER "${arg_GPU_CASES}" ${options} LABELS gpu)
+  else()
+    gtest_discover_tests(${name} ${options} LABELS "${arg_LABELS}")
+  endif()
 endfunction()
 
 add_custom_target(fuzzers COMMENT "libFuzzer targets, in bin/fuzz")

@@ -85,8 +85,9 @@ struct UpdateLaunch {
 /// Queues the operations on `stream`, in any order, each of them atomic in its scope and none of them ordering anything
 /// else. A Launch: see launch_gather. Adding rows of gradients is this with `add` and f32; the same id may come often.
 ///
-/// Fails with `invalid_argument` (names the field), `unsupported` (what Slice::atomics says: use a delegate),
-/// `device_error`. Cost: one kernel launch.
+/// Fails with `invalid_argument` (names the field), `unsupported` (what Slice::atomics says: use a delegate; memory
+/// that kernels of the stream's device don't reach), `permission_denied` (where it would store is a Store mapped for
+/// reading), `device_error`. Cost: one kernel launch.
 [[nodiscard]] Status launch_update(const Stream& stream, const UpdateLaunch& update);
 
 }  // namespace gpuio

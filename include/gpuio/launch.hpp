@@ -30,8 +30,9 @@ struct RowLaunch {
 /// Queues `packed[i] = table[ids[i]]` on `stream`. A Launch: no queue of ours, no allocation, no host thread, no
 /// callback, so it may be captured in a graph; the Pins must then outlive the graph.
 ///
-/// Fails with `invalid_argument` (names the field: null, too small for `count`), `stale`, `device_error`. What goes
-/// wrong on the device is in the status word. Cost: one kernel launch.
+/// Fails with `invalid_argument` (names the field: null, too small for `count`), `unsupported` (memory that kernels of
+/// the stream's device don't reach, and why), `permission_denied` (where it would store is a Store mapped for reading),
+/// `device_error`. What goes wrong on the device is in the status word. Cost: one kernel launch.
 [[nodiscard]] Status launch_gather(const Stream& stream, const RowLaunch& rows);
 
 /// Queues `table[ids[i]] = packed[i]`; as launch_gather. If an id occurs twice, one of its rows wins, whole or in units

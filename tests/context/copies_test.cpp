@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies of Layouts and fills: what they refuse, how they travel, how they fail. Their bytes are the oracle's.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -8,6 +10,7 @@
 
 #include "assembly/kernels/host_kernels.h"
 #include "base/random.h"
+#include "base/unique_fd.h"
 #include "core/spi/forwarding_device.h"
 #include "device/host/driver.h"
 #include "support/fake_context.h"
@@ -266,6 +269,55 @@ TEST_F(CxlTraffic, IsHeldToItsBandwidthAndHoldsUpNobody) {
   EXPECT_LT(held.progress().done_bytes, kSize);
   ASSERT_TRUE(fake_.context.set("scheduler.bandwidth_cxl_bytes_per_second", "0").ok());
   EXPECT_TRUE(held.wait(20s).ok());
+}
+
+/// Bytes of a Store on CXL memory as memory: the limit is of the tier, not of how it is reached.
+class MappedCxlTraffic : public CxlTraffic {
+ protected:
+  MappedCxlTraffic() {
+    const OpenOptions create{.mode = OpenMode::create, .size_bytes = kSize};
+    const Store store = fake_.context.open("cxl://" + path_, create).value();
+    mapped_ = fake_.context.map(store, {.access = MapAccess::read_write}).value();
+  }
+  ~MappedCxlTraffic() override { ::unlink(path_.c_str()); }
+
+  void expect_held(const Request& request) {
+    const Buffer other = allocate(kSize);
+    EXPECT_TRUE(fake_.context.read(disk_, other).value().wait(20s).ok()) << "it holds up nobody";
+    EXPECT_FALSE(request.done()) << "64 MiB at 1 MiB a second";
+    ASSERT_TRUE(fake_.context.set("scheduler.bandwidth_cxl_bytes_per_second", "0").ok());
+    EXPECT_TRUE(request.wait(20s).ok());
+  }
+
+  const std::string path_ = testing::TempDir() + "gpuio-cxl-traffic-" + std::to_string(::getpid());
+  Buffer mapped_;
+};
+
+TEST_F(MappedCxlTraffic, CopiesFromItAreHeldToTheBandwidth) {
+  expect_held(fake_.context.copy(mapped_, memory_).value());
+}
+
+TEST_F(MappedCxlTraffic, CopiesToItAreHeldToTheBandwidth) { expect_held(fake_.context.copy(memory_, mapped_).value()); }
+
+TEST_F(MappedCxlTraffic, FillsOfItAreHeldToTheBandwidth) {
+  const std::byte pattern[] = {std::byte{7}};
+  expect_held(fake_.context.fill(mapped_, pattern).value());
+}
+
+TEST_F(MappedCxlTraffic, ReadsOfADiskIntoItAreHeldToTheBandwidth) {
+  expect_held(fake_.context.read(disk_, mapped_).value());
+}
+
+TEST_F(MappedCxlTraffic, SoAreThoseOfWhoeverReceivedIt) {
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const base::UniqueFd here(ends[0]);
+  const base::UniqueFd there(ends[1]);
+  const Result<Share> shared = share(here.get(), mapped_);
+  ASSERT_TRUE(shared) << shared.error().to_string();
+  const Buffer received =
+      receive_shared(fake_.context.device("host").value(), there.get(), {.access = MapAccess::read_write}).value();
+  expect_held(fake_.context.copy(received, memory_).value());
 }
 
 TEST_F(CxlTraffic, UrgentBytesAreNotHeldBack) {

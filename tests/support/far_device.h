@@ -18,13 +18,14 @@ struct FarRules {
   std::atomic<std::size_t> registered_bytes{0};
 };
 
-/// The host device posing as an accelerator, "far:0": its own memory is for copies and kernels alone, and it reaches
-/// host memory of others only once that is registered.
+/// A host device posing as an accelerator, "far:0" for "host", "far:1" for "host:1": its own memory is for copies and
+/// kernels alone, and it reaches host memory of others only once that is registered.
 class FarDevice final : public spi::ForwardingDevice {
  public:
   FarDevice(std::unique_ptr<spi::Device> inner, std::shared_ptr<FarRules> rules)
       : ForwardingDevice(std::move(inner)), rules_(std::move(rules)), info_(inner_->info()) {
-    info_.name = "far:0";
+    const std::size_t ordinal = info_.name.find(':');
+    info_.name = "far" + (ordinal == std::string::npos ? ":0" : info_.name.substr(ordinal));
   }
 
   const DeviceInfo& info() const noexcept override { return info_; }
@@ -50,13 +51,12 @@ class FarDevice final : public spi::ForwardingDevice {
   DeviceInfo info_;
 };
 
-/// Opens the first device of another driver as "far:0".
+/// Opens the devices of another driver as "far:0", "far:1", ...
 class FarDriver final : public WrappingDriver<FarDevice, std::shared_ptr<FarRules>> {
  public:
   using WrappingDriver::WrappingDriver;
   [[nodiscard]] std::string_view family() const noexcept override { return "far"; }
-  [[nodiscard]] Result<int> count() override { return 1; }
-  [[nodiscard]] std::string name(int) const override { return "far:0"; }
+  [[nodiscard]] std::string name(int ordinal) const override { return "far:" + std::to_string(ordinal); }
 };
 
 }  // namespace gpuio::tests

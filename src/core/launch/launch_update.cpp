@@ -17,14 +17,20 @@ Status bad(std::string_view field, std::string_view why) {
   return Status(Code::invalid_argument, "UpdateLaunch::" + std::string(field) + ": " + std::string(why));
 }
 
-/// Null Pins are fine where a field may be left out.
-Status check_array(const Pin* pin, std::string_view field, std::uint64_t bytes, std::uint64_t alignment) {
-  if (pin == nullptr) return {};
-  if (!*pin) return bad(field, "needs a Pin (Slice::pin)");
-  if (pin->size() < bytes) return bad(field, "too small").with("needed", bytes).with("size", pin->size());
-  if (reinterpret_cast<std::uintptr_t>(pin->data()) % alignment != 0) return bad(field, "not aligned to its type");
-  return {};
-}
+/// An array of a Launch, as kernels are going to use it.
+struct ArrayCheck {
+  const spi::Device& device;
+
+  /// Null Pins are fine where a field may be left out.
+  Status operator()(const Pin* pin, std::string_view field, std::uint64_t bytes, std::uint64_t alignment,
+                    MapAccess access = MapAccess::read) const {
+    if (pin == nullptr) return {};
+    if (!*pin) return bad(field, "needs a Pin (Slice::pin)");
+    if (pin->size() < bytes) return bad(field, "too small").with("needed", bytes).with("size", pin->size());
+    if (reinterpret_cast<std::uintptr_t>(pin->data()) % alignment != 0) return bad(field, "not aligned to its type");
+    return core::RegionPin::of(*pin)->region().check_kernels_reach(device, access).with("argument", field);
+  }
+};
 
 Status check_owner(const UpdateLaunch& update, const spi::Device& device) {
   if (update.delegate != nullptr) {
@@ -35,6 +41,7 @@ Status check_owner(const UpdateLaunch& update, const spi::Device& device) {
   }
   core::RegionPin* const hold = update.words != nullptr ? core::RegionPin::of(*update.words) : nullptr;
   if (hold == nullptr) return bad("words", "needs a Pin (Slice::pin), or a delegate");
+  GPUIO_TRY(hold->region().check_kernels_reach(device, MapAccess::read_write).with("argument", "words"));
   const core::Resolved words{hold->region().shared_from_this(), update.words->data(), update.words->size()};
   const Capability can = core::atomics_on(words, {Processor::device, update.scope, 8 * dev::bytes_of(update.type)});
   return can ? Status() : Status(Code::unsupported, "UpdateLaunch::words: " + can.reason);
@@ -42,7 +49,7 @@ Status check_owner(const UpdateLaunch& update, const spi::Device& device) {
 
 std::byte* data_of(const Pin* pin) { return pin != nullptr ? pin->data() : nullptr; }
 
-Result<spi::WordsArguments> check(const UpdateLaunch& update) {
+Result<spi::WordsArguments> check(const UpdateLaunch& update, const spi::Device& device) {
   const std::uint64_t word_bytes = dev::bytes_of(update.type);
   const std::uint32_t id_bytes = update.id_type == IdType::u32 ? 4 : 8;
   const auto id_size = base::checked_multiply<std::uint64_t>(update.count, id_bytes);
@@ -54,11 +61,12 @@ Result<spi::WordsArguments> check(const UpdateLaunch& update) {
   if ((update.expected != nullptr) != (update.op == AtomicOp::compare_exchange)) {
     return bad("expected", "goes with compare_exchange, and with nothing else");
   }
+  const ArrayCheck check_array{device};
   GPUIO_TRY(check_array(update.ids, "ids", *id_size, id_bytes));
   GPUIO_TRY(check_array(update.operands, "operands", *size, word_bytes));
   GPUIO_TRY(check_array(update.expected, "expected", *size, word_bytes));
-  GPUIO_TRY(check_array(update.old, "old", *size, word_bytes));
-  GPUIO_TRY(check_array(update.status, "status", sizeof(std::uint32_t), sizeof(std::uint32_t)));
+  GPUIO_TRY(check_array(update.old, "old", *size, word_bytes, MapAccess::read_write));
+  GPUIO_TRY(check_array(update.status, "status", sizeof(std::uint32_t), sizeof(std::uint32_t), MapAccess::read_write));
 
   spi::WordsArguments arguments{};
   arguments.words = data_of(update.words);
@@ -81,10 +89,11 @@ Result<spi::WordsArguments> check(const UpdateLaunch& update) {
 
 Status launch_update(const Stream& stream, const UpdateLaunch& update) {
   if (stream.state() == nullptr) return Status(Code::closed, "the Stream is empty");
-  GPUIO_TRY(check_owner(update, stream.state()->device()));
-  GPUIO_ASSIGN(const spi::WordsArguments arguments, check(update));
+  spi::Device& device = stream.state()->device();
+  GPUIO_TRY(check_owner(update, device));
+  GPUIO_ASSIGN(const spi::WordsArguments arguments, check(update, device));
   if (update.count == 0) return {};
-  return stream.state()->device().launch(stream.state()->handle(), spi::KernelId::update_words, &arguments);
+  return device.launch(stream.state()->handle(), spi::KernelId::update_words, &arguments);
 }
 
 }  // namespace gpuio

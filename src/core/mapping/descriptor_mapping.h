@@ -16,6 +16,7 @@ namespace gpuio::core {
 struct MappedFile {
   base::UniqueFd descriptor;      ///< The mapping's own; opened for writing if `range.access` is to be.
   std::string name;               ///< For messages.
+  std::string tier;               ///< As Store::tier.
   std::uint64_t page_bytes = 0;   ///< Of dax devices and huge pages, whose ranges must consist of them; 0: ordinary.
   std::uint64_t fixed_bytes = 0;  ///< Of devices, which neither grow nor tell their size; 0: ask the descriptor.
   bool writable = false;          ///< The store may be lengthened.
@@ -42,6 +43,7 @@ class DescriptorMapping final : public spi::Mapping {
   [[nodiscard]] std::uint64_t page_bytes() const noexcept override { return page_bytes_; }
   [[nodiscard]] MapAccess access() const noexcept override { return access_; }
   [[nodiscard]] Sharing sharing() const noexcept override { return file_.sharing; }
+  [[nodiscard]] std::string_view tier() const noexcept override { return file_.tier; }
   [[nodiscard]] Status grow(std::uint64_t size_bytes) override;
   [[nodiscard]] Status unmap(std::uint64_t offset, std::uint64_t length) override;
   [[nodiscard]] Status prefault(std::uint64_t offset, std::uint64_t length) const override;

@@ -22,12 +22,14 @@ namespace gpuio {
 namespace core {
 namespace {
 
-std::array<char, 32> bus_id_of(const spi::Device& device) {
-  std::array<char, 32> text{};
-  const std::string& id = device.info().bus_id;
-  std::copy_n(id.begin(), std::min(id.size(), text.size() - 1), text.begin());
+/// What fits, and a 0 behind it.
+template <std::size_t kBytes>
+std::array<char, kBytes> text_of(std::string_view from) {
+  std::array<char, kBytes> text{};
+  from.copy(text.data(), kBytes - 1);
   return text;
 }
+std::array<char, 32> bus_id_of(const spi::Device& device) { return text_of<32>(device.info().bus_id); }
 
 /// Another process's memory of an accelerator.
 class ImportedMemory final : public RegionBacking {
@@ -74,6 +76,7 @@ Result<base::UniqueFd> describe_mapping(const MappedMemory& mapped, std::uint64_
   message.kind = ShareMessage::Kind::descriptor;
   message.offset = file.offset;
   message.page_bytes = mapping.page_bytes();
+  message.tier = text_of<8>(mapping.tier());
   message.reach = static_cast<std::uint32_t>(mapping.sharing().reach);
   message.coherent = mapping.sharing().coherent ? 1 : 0;
   return std::move(file.descriptor);
@@ -127,6 +130,7 @@ Result<Buffer> take_descriptor(const Device& device, ReceivedShare received, con
   file.descriptor = std::move(received.descriptor);
   file.name = "memory of process " + std::to_string(received.sender.process) + ", generation " +
               std::to_string(message.generation);
+  file.tier.assign(message.tier.begin(), std::ranges::find(message.tier, '\0'));
   file.sharing = {static_cast<Reach>(message.reach), message.coherent != 0};
   if (S_ISCHR(now.st_mode)) {  // A dax device tells neither its page nor its size.
     file.page_bytes = message.page_bytes;

@@ -20,7 +20,7 @@ struct ShareMessage {
   enum class Kind : std::uint32_t { descriptor = 1, device = 2 };
 
   static constexpr std::array<char, 8> kMagic{'G', 'P', 'U', 'I', 'O', 'S', 'H', 'R'};
-  static constexpr std::uint32_t kVersion = 1;
+  static constexpr std::uint32_t kVersion = 2;
 
   std::array<char, 8> magic = kMagic;
   std::uint32_t version = kVersion;
@@ -34,11 +34,12 @@ struct ShareMessage {
   std::uint32_t reach = 0;       ///< Reach
   std::uint32_t coherent = 1;    ///< As Sharing.
   std::uint64_t started = 0;     ///< PeerProcess::own_start of the sender.
+  std::array<char, 8> tier{};    ///< spi::Mapping::tier of the sender's, with a 0 behind it.
   std::array<char, 32> bus_id{};
   spi::MemoryHandle handle{};
 };
 static_assert(std::is_trivially_copyable_v<ShareMessage>);
-static_assert(sizeof(ShareMessage) == 200);
+static_assert(sizeof(ShareMessage) == 208);
 
 struct Credentials {
   pid_t process = 0;

@@ -60,6 +60,8 @@ Status check_kind(const spi::Device& device, const AllocateOptions& options) {
   return Status(Code::invalid_argument, "kind shared is a Store's memory, as mem://dram: map it with Context::map");
 }
 
+constexpr std::string_view kNotCoherent = "others that share it don't see stores before they are released";
+
 Capability yes_if(bool available, std::string_view reason_if_not) {
   return {available, available ? std::string() : std::string(reason_if_not)};
 }
@@ -149,6 +151,27 @@ Status Region::check_writable() const {
   return Status(Code::permission_denied, "the memory is a Store mapped for reading: map it with MapAccess::read_write");
 }
 
+Status Region::check_kernels_reach(const spi::Device& device, MapAccess access) const {
+  if (access == MapAccess::read_write) GPUIO_TRY(check_writable());
+  if (device.memory_is_host() && memory_is_host()) return {};
+  if (device.info().name == device_->info().name) {
+    const Capability can = this->can(Ability::device_load_store);
+    return can ? Status() : Status(Code::unsupported, can.reason);
+  }
+  // Drivers register pinned and mapped memory with all accelerators at once.
+  const bool driver_allocated = kind_ == RegionKind::pinned || kind_ == RegionKind::mapped;
+  if (driver_allocated && !device_->memory_is_host() && !device.memory_is_host()) return {};
+  if (memory_is_host() && MemoryRegistry::process().covers(device.info().name, base_, size_)) return {};
+  return Status(Code::unsupported, "kernels of " + device.info().name + " don't reach " +
+                                       std::string(to_string(kind_)) + " memory of " + device_->info().name +
+                                       ": allocate, map or receive it with the kernels' device");
+}
+
+bool Region::is_mapped_cxl() const noexcept {
+  const MappedMemory* const mapping = mapped();
+  return mapping != nullptr && mapping->mapping().tier() == "cxl";
+}
+
 Capability Region::can_as_mapped(Ability ability) const {
   const MappedMemory& mapping = *mapped();
   const std::string remark = mapping.writable() ? "" : "loads only: it is mapped for reading";
@@ -161,6 +184,8 @@ Capability Region::can_as_mapped(Ability ability) const {
       return {false, "the kernel registers no pages of files"};
     case Ability::dmabuf_export:
       return {false, "only memory of kind device can be exported"};
+    case Ability::coherent:
+      return yes_if(sharing().coherent, kNotCoherent);
     case Ability::device_load_store:
     case Ability::device_copy:
     case Ability::device_atomics:
@@ -196,8 +221,7 @@ Capability Region::can(Ability ability) const {
       if (kind_ != RegionKind::device) return {false, "only memory of kind device can be exported"};
       break;
     case Ability::coherent:
-      if (!sharing().coherent) return {false, "others that share it don't see stores before they are released"};
-      return {true, ""};
+      return yes_if(sharing().coherent, kNotCoherent);
     default:
       break;
   }

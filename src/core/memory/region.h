@@ -11,6 +11,7 @@
 #include "core/spi/device.h"
 #include "core/view/view_cells.h"
 #include "gpuio/device.hpp"
+#include "gpuio/map.hpp"
 #include "gpuio/memory.hpp"
 #include "gpuio/result.hpp"
 
@@ -66,6 +67,11 @@ class Region : public std::enable_shared_from_this<Region> {
   [[nodiscard]] bool copy_engine_reaches() const;
   /// Fails with `permission_denied` if nothing may be stored there.
   [[nodiscard]] Status check_writable() const;
+  /// Whether kernels of `device` may load, or load and store. Fails as check_writable, or with `unsupported` and why
+  /// they don't reach it.
+  [[nodiscard]] Status check_kernels_reach(const spi::Device& device, MapAccess access) const;
+  /// A Store's bytes on the tier `cxl`. What lies on nodes of CXL memory is MemoryTiers' to tell.
+  [[nodiscard]] bool is_mapped_cxl() const noexcept;
   [[nodiscard]] Capability can(Ability ability) const;
   [[nodiscard]] Sharing sharing() const noexcept { return backing_ != nullptr ? backing_->sharing() : sharing_; }
 

@@ -31,7 +31,8 @@ Status ContextState::resolve_memory(const Slice& slice, std::string_view argumen
   resolved.memory = region->address;
   resolved.device = find(resolved.region->device());
   resolved.host_reachable = resolved.region->memory_is_host();
-  resolved.cxl = resolved.host_reachable && memory_tiers_.reaches_cxl(region->address, region->bytes);
+  resolved.cxl = resolved.region->is_mapped_cxl() ||
+                 (resolved.host_reachable && memory_tiers_.reaches_cxl(region->address, region->bytes));
   if (resolved.device == nullptr) {
     return Status(Code::invalid_argument, "the memory belongs to another Context").with("argument", argument);
   }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/unique_fd.h"
 #include "gpuio/map.hpp"
@@ -42,6 +43,7 @@ class Mapping {
   [[nodiscard]] virtual std::uint64_t page_bytes() const noexcept = 0;  ///< The unit of `unmap` and of registrations.
   [[nodiscard]] virtual MapAccess access() const noexcept = 0;
   [[nodiscard]] virtual Sharing sharing() const noexcept = 0;
+  [[nodiscard]] virtual std::string_view tier() const noexcept = 0;  ///< As Store::tier; valid as long as this lives.
 
   /// Maps more behind what there is, without moving; a store opened for writing is lengthened if need be. Fails with
   /// `out_of_range` (past the reserved addresses; past the end of a store that can't grow), and nothing has changed.

@@ -111,6 +111,7 @@ Result<std::unique_ptr<spi::Mapping>> LocalStore::map(const spi::MapRange& range
     return Status(Code::permission_denied, "the store was opened for reading").with("store", file_.path());
   }
   mapped.name = file_.path();
+  mapped.tier = tier();
   mapped.writable = writable_ && file_.attributes().is_regular;
   // The mapping keeps this store: a Region holds both.
   mapped.lengthened = [this](std::uint64_t size_bytes) { file_.grow_to(size_bytes); };

@@ -48,6 +48,7 @@ Result<core::MappedFile> MemStore::mapped_file() const {
   file.descriptor.reset(::fcntl(memory_.descriptor.get(), F_DUPFD_CLOEXEC, 0));
   if (!file.descriptor) return Status::from_errno(errno, "no descriptor left for a mapping").with("store", uri_);
   file.name = memory_.name;
+  file.tier = memory_.tier;
   file.page_bytes = memory_.page_bytes;
   file.fixed_bytes = memory_.is_device ? memory_.size_bytes : 0;
   file.writable = memory_.can_grow;

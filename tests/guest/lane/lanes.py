@@ -94,10 +94,11 @@ def cxl_dax(lab):
 
 
 def cxl_stores(lab):
-    """What every Store must do, done by a dax device. A small one: each test fills it, a microsecond for each word."""
+    """What every Store and every Region must do, done by a dax device. A small one: each test fills it, a microsecond
+    for each word."""
     machine = Machine(cxl=Backing(lab.scratch / "memory", CXL_MIB))
     command = in_turn("device=$(cxl_memory devdax 8)", "export GPUIO_TEST_DAX=$device",
-                      tests("stores_test", "*/dax_device"))
+                      tests("stores_test", "*/dax_device"), tests("regions_test", "*/dax_device"))
     with lab.guest(machine, command) as guest:
         lab.ended_well(guest, LIMIT_S)
 
@@ -145,7 +146,8 @@ LANES = (
     Lane("numa", "three nodes, one without processors: topology, placement and migration, as the kernel tells them",
          ("core_test", "gpuio", "guest_placement_test"), numa),
     Lane("cxl_dax", "CXL memory as a dax device: transfers, mappings, Views", ("gpuio", "guest_dax_test"), cxl_dax),
-    Lane("cxl_stores", "the suite of all kinds of Stores, on that device", ("stores_test",), cxl_stores),
+    Lane("cxl_stores", "the suites of all kinds of Stores and of Regions, on that device",
+         ("stores_test", "regions_test"), cxl_stores),
     Lane("cxl_node", "CXL memory as a node: placement and migration", ("gpuio", "guest_placement_test"), cxl_node),
     Lane("pool_cxl", "two hosts on a pool in CXL memory without atomics between hosts; one is killed and comes back",
          POOL, partial(pool, CXL)),
