@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <memory>
+#include <mutex>
 
 namespace gpuio::core::numa {
 namespace {
@@ -15,14 +16,23 @@ bool available() noexcept {
   return answer;
 }
 
+/// The library keeps what it read of nodes and processors, and does so without a lock.
+std::mutex& library_caches() noexcept {
+  static std::mutex mutex;
+  return mutex;
+}
+
 using Mask = std::unique_ptr<bitmask, void (*)(bitmask*)>;
 
 /// The calling thread's processors on `node`; null where the kernel does not tell.
 Mask processors_on(int node) noexcept {
   Mask allowed(::numa_allocate_cpumask(), ::numa_free_cpumask);
   const Mask near(::numa_allocate_cpumask(), ::numa_free_cpumask);
-  if (::numa_sched_getaffinity(0, allowed.get()) < 0 || ::numa_node_to_cpus(node, near.get()) != 0) {
-    return {nullptr, ::numa_free_cpumask};
+  {
+    const std::lock_guard lock(library_caches());
+    if (::numa_sched_getaffinity(0, allowed.get()) < 0 || ::numa_node_to_cpus(node, near.get()) != 0) {
+      return {nullptr, ::numa_free_cpumask};
+    }
   }
   for (unsigned cpu = 0; cpu < allowed->size; ++cpu) {
     if (::numa_bitmask_isbitset(near.get(), cpu) == 0) ::numa_bitmask_clearbit(allowed.get(), cpu);
@@ -41,6 +51,7 @@ bool exists(int node) noexcept {
 int nearest(int preferred) noexcept {
   if (exists(preferred)) return preferred;
   if (!available()) return 0;
+  const std::lock_guard lock(library_caches());
   const int node = ::numa_node_of_cpu(::sched_getcpu());
   return node >= 0 ? node : 0;
 }
