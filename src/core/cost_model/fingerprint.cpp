@@ -21,6 +21,7 @@
 #include "base/unique_fd.h"
 #include "base/units.h"
 #include "core/executor/thread.h"
+#include "core/placement/numa.h"
 
 namespace gpuio::core {
 namespace {
@@ -119,17 +120,7 @@ bool same_memory(std::uint64_t a, std::uint64_t b) {
 }
 
 /// Cores of `node` that this process may run on.
-unsigned cores_near(int node) {
-  const std::unique_ptr<bitmask, void (*)(bitmask*)> near(::numa_allocate_cpumask(), ::numa_free_cpumask);
-  const std::unique_ptr<bitmask, void (*)(bitmask*)> ours(::numa_allocate_cpumask(), ::numa_free_cpumask);
-  if (::numa_node_to_cpus(node, near.get()) != 0 || ::numa_sched_getaffinity(0, ours.get()) < 0) return 0;
-  unsigned cores = 0;
-  for (unsigned cpu = 0; cpu < near->size; ++cpu) {
-    const bool both = ::numa_bitmask_isbitset(near.get(), cpu) != 0 && ::numa_bitmask_isbitset(ours.get(), cpu) != 0;
-    cores += both ? 1 : 0;
-  }
-  return std::min(cores, usable_cores());
-}
+unsigned cores_near(int node) { return std::min(numa::processor_count(node), usable_cores()); }
 
 std::uint64_t free_pages_bytes() {
   const long pages = ::sysconf(_SC_AVPHYS_PAGES);

@@ -56,14 +56,17 @@ int nearest(int preferred) noexcept {
   return node >= 0 ? node : 0;
 }
 
+unsigned processor_count(int node) {
+  const Mask mask = processors_on(node);
+  return mask == nullptr ? 0 : ::numa_bitmask_weight(mask.get());
+}
+
 std::vector<Processors> processors() {
   std::vector<Processors> found;
   if (!available() || ::numa_max_node() == 0) return found;
   for (int node = 0; node <= ::numa_max_node(); ++node) {
     if (!exists(node)) continue;
-    const Mask mask = processors_on(node);
-    const unsigned count = mask == nullptr ? 0 : ::numa_bitmask_weight(mask.get());
-    if (count != 0) found.push_back({node, count});
+    if (const unsigned count = processor_count(node); count != 0) found.push_back({node, count});
   }
   if (found.size() < 2) found.clear();
   return found;

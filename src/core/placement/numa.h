@@ -19,6 +19,9 @@ struct Processors {
   unsigned count = 0;
 };
 
+/// How many the calling thread may use on `node`; 0 where the kernel does not tell.
+[[nodiscard]] unsigned processor_count(int node);
+
 /// Nodes with processors that the calling thread may use; empty where there is but one.
 [[nodiscard]] std::vector<Processors> processors();
 
