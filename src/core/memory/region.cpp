@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
@@ -137,8 +138,16 @@ Region::Region(std::shared_ptr<spi::Device> device, RegionKind kind, std::byte* 
 
 bool Region::memory_is_host() const noexcept { return kind_ != RegionKind::device || device_->memory_is_host(); }
 
-bool Region::copy_engine_reaches() const {
-  if (device_->memory_is_host()) return true;
+bool Region::has_driver_of(const spi::Device& device) const noexcept {
+  const auto family = [](const spi::Device& one) {
+    return std::string_view(one.info().name).substr(0, one.info().name.find(':'));
+  };
+  return family(device) == family(*device_) && device.memory_is_host() == device_->memory_is_host();
+}
+
+bool Region::copy_engine_reaches(const spi::Device& device) const {
+  if (!has_driver_of(device)) return MemoryRegistry::process().covers(device.info().name, base_, size_);
+  if (device.memory_is_host()) return true;
   const MappedMemory* const mapping = mapped();
   if (mapping == nullptr) return kind_ != RegionKind::user;
   const std::lock_guard lock(mutex_);
@@ -158,9 +167,8 @@ Status Region::check_kernels_reach(const spi::Device& device, MapAccess access) 
     const Capability can = this->can(Ability::device_load_store);
     return can ? Status() : Status(Code::unsupported, can.reason);
   }
-  // Drivers register pinned and mapped memory with all accelerators at once.
   const bool driver_allocated = kind_ == RegionKind::pinned || kind_ == RegionKind::mapped;
-  if (driver_allocated && !device_->memory_is_host() && !device.memory_is_host()) return {};
+  if (driver_allocated && has_driver_of(device)) return {};
   if (memory_is_host() && MemoryRegistry::process().covers(device.info().name, base_, size_)) return {};
   return Status(Code::unsupported, "kernels of " + device.info().name + " don't reach " +
                                        std::string(to_string(kind_)) + " memory of " + device_->info().name +

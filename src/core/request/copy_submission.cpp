@@ -21,8 +21,12 @@ struct Side {
   std::uint64_t bytes = 0;
 
   [[nodiscard]] std::uint64_t pieces() const noexcept { return layout.is_whole() ? 1 : layout.count(); }
-  [[nodiscard]] bool is_plain() const noexcept {
-    return memory.host_reachable && (memory.device->device().memory_is_host() || !memory.region->copy_engine_reaches());
+  /// Memory that the host reaches, and not the accelerator on the other side.
+  [[nodiscard]] bool is_plain(const Side& other) const {
+    return memory.host_reachable && !memory.region->copy_engine_reaches(other.memory.device->device());
+  }
+  [[nodiscard]] bool is_for_kernels(const Side& other, MapAccess access) const {
+    return memory.region->check_kernels_reach(other.memory.device->device(), access).ok();
   }
 };
 
@@ -64,8 +68,8 @@ bool choose_row_way(ResolvedTransfer& copy, const Side& from, const Side& to, bo
   RowTraffic traffic;
   traffic.rows = std::max(from.pieces(), to.pieces());
   traffic.by_staging = own.pieces() == 1;
-  if (traffic.rows < kKernelPiecesMin || (table.is_plain() && !traffic.by_staging)) return false;
-  if (table.is_plain()) {
+  if (traffic.rows < kKernelPiecesMin || (table.is_plain(own) && !traffic.by_staging)) return false;
+  if (table.is_plain(own)) {
     copy.carriage = Carriage::packed_copy;
     copy.reason = "many pieces of memory that only the host reaches";
     return true;
@@ -73,7 +77,8 @@ bool choose_row_way(ResolvedTransfer& copy, const Side& from, const Side& to, bo
   traffic.row_bytes = from.bytes / traffic.rows;
   traffic.mapped = table.memory.region->kind() == RegionKind::mapped;
   traffic.to_device = &table == &from;
-  traffic.by_kernel = !unassisted && table.memory.region->can(Ability::device_load_store);
+  traffic.by_kernel =
+      !unassisted && table.is_for_kernels(own, traffic.to_device ? MapAccess::read : MapAccess::read_write);
   const std::optional<RowWay> way = costs.row_way(own.memory.device->device().info(), traffic);
   if (!way) return false;
   constexpr Carriage kCarriages[] = {Carriage::copy_kernel, Carriage::device_copy, Carriage::packed_copy};
@@ -100,10 +105,16 @@ void choose_carriage(ResolvedTransfer& copy, const Side& from, const Side& to, b
     copy.reason = "from one accelerator to another: kernels may not reach across";
     return;
   }
-  const ResolvedTransfer& far = to.memory.host_reachable ? from.memory : to.memory;
+  const Side& far = to.memory.host_reachable ? from : to;
+  const Side& near = to.memory.host_reachable ? to : from;
   const std::uint64_t pieces = std::max(from.pieces(), to.pieces());
-  if (pieces < kKernelPiecesMin || from.bytes / pieces > costs.kernel_piece_bytes_max(far.device->device().info())) {
+  if (pieces < kKernelPiecesMin ||
+      from.bytes / pieces > costs.kernel_piece_bytes_max(far.memory.device->device().info())) {
     copy.reason = "large pieces that the copy engine reaches";
+    return;
+  }
+  if (!near.is_for_kernels(far, &near == &to ? MapAccess::read_write : MapAccess::read)) {
+    copy.reason = "pieces that kernels do not reach";
     return;
   }
   copy.carriage = Carriage::copy_kernel;
@@ -113,7 +124,7 @@ void choose_carriage(ResolvedTransfer& copy, const Side& from, const Side& to, b
 /// Plain host memory as a store of addresses: the bytes pass through slabs as those of any store.
 void stage(RequestState& request, ResolvedTransfer& copy, Side& from, Side& to,
            const std::shared_ptr<StoreState>& memory_store) {
-  const bool to_device = from.is_plain();
+  const bool to_device = from.is_plain(to);
   Side& near = to_device ? to : from;  // on the accelerator
   Side& plain = to_device ? from : to;
   request.operation = to_device ? Operation::read : Operation::write;
@@ -158,7 +169,7 @@ Result<Request> ContextState::prepare_copy(const CopySides& sides, const Transfe
   state->total_bytes = copy.bytes = from.bytes;
   state->cxl = from.memory.cxl || to.memory.cxl;
   const bool one_is_far = from.memory.host_reachable != to.memory.host_reachable;
-  copy.plain = one_is_far && (from.is_plain() || to.is_plain());
+  copy.plain = one_is_far && (from.is_plain(to) || to.is_plain(from));
   const bool as_rows = one_is_far && choose_row_way(copy, from, to, options.unassisted, *costs_);
   if (copy.plain && !as_rows) {
     stage(*state, copy, from, to, memory_store_);
