@@ -40,6 +40,14 @@ struct KindOfRegion {
   [[nodiscard]] bool received() const { return source == Source::received; }
   [[nodiscard]] bool on_host() const { return std::string_view(device) == "host"; }
   [[nodiscard]] bool on_gpu() const { return std::string_view(device).starts_with("cuda"); }
+  [[nodiscard]] std::string_view driver() const {
+    return std::string_view(device).substr(0, std::string_view(device).find(':'));
+  }
+  /// Memory that only its accelerator reaches.
+  [[nodiscard]] bool is_accelerators_own() const {
+    return !on_host() &&
+           (received() ? driver() == "handle" : source == Source::allocated && kind == RegionKind::device);
+  }
 };
 
 inline constexpr std::uint64_t kRegionBytes = 2U << 20U;  // A page of any dax device.

@@ -63,6 +63,8 @@ class Region : public std::enable_shared_from_this<Region> {
 
   /// True if host code may load and store these bytes: no slab is needed on the way.
   [[nodiscard]] bool memory_is_host() const noexcept;
+  /// Whether its device and `device` are of one driver: what that registers, it registers with all of them.
+  [[nodiscard]] bool has_driver_of(const spi::Device& device) const noexcept;
   /// False if bytes between it and the own memory of `device`, an accelerator, must pass through slabs.
   [[nodiscard]] bool copy_engine_reaches(const spi::Device& device) const;
   /// Fails with `permission_denied` if nothing may be stored there.
@@ -111,8 +113,6 @@ class Region : public std::enable_shared_from_this<Region> {
   Region(std::shared_ptr<spi::Device> device, RegionKind kind, std::byte* base, std::uint64_t size,
          std::unique_ptr<RegionBacking> backing);
   void unpin() noexcept;
-  /// What a driver registers, it registers with all its devices.
-  [[nodiscard]] bool has_driver_of(const spi::Device& device) const noexcept;
   [[nodiscard]] Capability can_as_mapped(Ability ability) const;
   /// Under the lock: nobody but the Buffer has it, or `busy`.
   [[nodiscard]] Status check_unused() const;

@@ -88,6 +88,20 @@ bool choose_row_way(ResolvedTransfer& copy, const Side& from, const Side& to, bo
   return true;
 }
 
+/// What can't be between accelerators' own memory.
+Status check_between(const Side& from, const Side& to, bool unassisted) {
+  if (from.memory.host_reachable || to.memory.host_reachable) return {};
+  if (unassisted) {
+    return Status(Code::unsupported,
+                  "an unassisted copy has host memory on one side: between accelerators' memory the "
+                  "driver may use a kernel");
+  }
+  if (from.memory.region->has_driver_of(to.memory.device->device())) return {};
+  return Status(Code::unsupported, "accelerators of different drivers don't reach each other: copy through host memory")
+      .with("source", from.memory.device->device().info().name)
+      .with("destination", to.memory.device->device().info().name);
+}
+
 /// How a copy goes that no slab is needed for.
 void choose_carriage(ResolvedTransfer& copy, const Side& from, const Side& to, bool unassisted, const Costs& costs) {
   if (from.memory.host_reachable && to.memory.host_reachable) {
@@ -157,11 +171,7 @@ Result<Request> ContextState::prepare_copy(const CopySides& sides, const Transfe
   if (overlap(from, sides.source.size(), to, sides.destination.size())) {
     return Status(Code::invalid_argument, "source and destination overlap");
   }
-  if (options.unassisted && !from.memory.host_reachable && !to.memory.host_reachable) {
-    return Status(Code::unsupported,
-                  "an unassisted copy has host memory on one side: between accelerators' memory the "
-                  "driver may use a kernel");
-  }
+  GPUIO_TRY(check_between(from, to, options.unassisted));
   auto* state = new RequestState(*executor_, Operation::copy, options);
   state->add_handle();
   Request request(state);
