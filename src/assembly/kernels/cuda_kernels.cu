@@ -14,9 +14,11 @@ using dev::WarpPolicy;
 
 constexpr unsigned kThreadsPerBlock = 256;
 constexpr std::uint64_t kWarpsPerBlock = kThreadsPerBlock / WarpPolicy::kLanes;
-// 24 warps with a row each on every multiprocessor keep far more bytes in flight than the link needs (16 blocks of 1024
-// threads saturate it); one block more would leave the bodies too few registers.
+// 24 warps on every multiprocessor; one block more would leave the bodies too few registers.
 constexpr unsigned kBlocksPerMultiprocessor = 3;
+// 8 warps with some rows each keep more bytes in flight than a link needs (16 blocks of 1024 threads saturate it). More
+// only queue, and cost a tenth of the rate of short rows and of scatters where the link is quick.
+constexpr unsigned kBlocksPerMultiprocessorBehindLink = 1;
 
 __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksPerMultiprocessor)
     gather_rows(const __grid_constant__ spi::RowsArguments rows) {
@@ -41,7 +43,15 @@ struct Kernel {
   const void* function;
   /// How many warps a launch can use.
   std::uint64_t (*warps)(const void* arguments);
+  unsigned (*blocks_per_multiprocessor)(const void* arguments);
 };
+
+unsigned any_blocks(const void*) { return kBlocksPerMultiprocessor; }
+
+unsigned rows_blocks(const void* arguments) {
+  const bool behind_link = static_cast<const spi::RowsArguments*>(arguments)->behind_link != 0;
+  return behind_link ? kBlocksPerMultiprocessorBehindLink : kBlocksPerMultiprocessor;
+}
 
 std::uint64_t rows_warps(const void* arguments) {
   const auto& rows = *static_cast<const spi::RowsArguments*>(arguments);
@@ -59,10 +69,10 @@ std::uint64_t words_warps(const void* arguments) {
 }
 
 const Kernel* find(std::uint32_t kernel) {
-  static const Kernel gather{reinterpret_cast<const void*>(&gather_rows), rows_warps};
-  static const Kernel scatter{reinterpret_cast<const void*>(&scatter_rows), rows_warps};
-  static const Kernel segments{reinterpret_cast<const void*>(&move_segments), segments_warps};
-  static const Kernel words{reinterpret_cast<const void*>(&update_words), words_warps};
+  static const Kernel gather{reinterpret_cast<const void*>(&gather_rows), rows_warps, rows_blocks};
+  static const Kernel scatter{reinterpret_cast<const void*>(&scatter_rows), rows_warps, rows_blocks};
+  static const Kernel segments{reinterpret_cast<const void*>(&move_segments), segments_warps, any_blocks};
+  static const Kernel words{reinterpret_cast<const void*>(&update_words), words_warps, any_blocks};
   switch (static_cast<spi::KernelId>(kernel)) {
     case spi::KernelId::gather_rows:
       return &gather;
@@ -95,7 +105,7 @@ cudaError_t launch_kernel(std::uint32_t kernel, const void* arguments, int multi
   if (found == nullptr) return cudaErrorInvalidValue;
   const std::uint64_t wanted = (found->warps(arguments) + kWarpsPerBlock - 1) / kWarpsPerBlock;
   if (wanted == 0) return cudaSuccess;
-  const std::uint64_t most = static_cast<std::uint64_t>(multiprocessors) * kBlocksPerMultiprocessor;
+  const std::uint64_t most = static_cast<std::uint64_t>(multiprocessors) * found->blocks_per_multiprocessor(arguments);
   void* parameters[] = {const_cast<void*>(arguments)};
   return cudaLaunchKernel(found->function, dim3(static_cast<unsigned>(std::min(wanted, most))), dim3(kThreadsPerBlock),
                           parameters, 0, stream);

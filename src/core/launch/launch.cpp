@@ -52,6 +52,7 @@ Result<spi::RowsArguments> check(spi::KernelId kernel, const spi::Device& device
   arguments.stride_bytes = stride;
   arguments.ids = rows.ids->data();
   arguments.id_bytes = id_bytes;
+  arguments.behind_link = core::RegionPin::of(*rows.table)->region().memory_is_host() ? 1 : 0;
   arguments.count = rows.count;
   arguments.packed = rows.packed->data();
   arguments.status = reinterpret_cast<std::uint32_t*>(rows.status->data());

@@ -27,8 +27,8 @@ struct RowsArguments {
   std::uint64_t row_bytes;
   std::uint64_t stride_bytes;
   const void* ids;
-  std::uint32_t id_bytes;  ///< 4 or 8
-  std::uint32_t reserved;
+  std::uint32_t id_bytes;     ///< 4 or 8
+  std::uint32_t behind_link;  ///< 1 if the table is in host memory, and the link sets the rate.
   std::uint64_t count;
   std::byte* packed;
   std::uint32_t* status;  ///< May be null.
