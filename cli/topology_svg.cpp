@@ -126,7 +126,8 @@ class Picture {
     const auto per_row = static_cast<std::size_t>((box.width - 32) / kCpuPitch);
     const std::size_t each = (node.cpus.size() + kCpusMax - 1) / kCpusMax;
     const std::size_t squares = each == 0 ? 0 : (node.cpus.size() + each - 1) / each;
-    const auto rows = static_cast<double>((squares + per_row - 1) / per_row);
+    const std::size_t whole_rows = (squares + per_row - 1) / per_row;
+    const auto rows = static_cast<double>(whole_rows);
     box.height = 78 + static_cast<double>(parts.size()) * 16 + (squares > 0 ? 20 + rows * kCpuPitch : 0) +
                  (node.usable ? 0 : 16);
     svg_.begin_group(fmt::format("node {}: {}", node.id, node.usable ? "usable" : node.reason));
@@ -164,8 +165,9 @@ class Picture {
   void processors(double x, double y, const MemoryNode& node, std::size_t per_row, std::size_t each) {
     for (std::size_t i = 0; i * each < node.cpus.size(); ++i) {
       const bool allowed = std::ranges::binary_search(topology_.allowed_cpus, node.cpus[i * each]);
+      const std::size_t row = i / per_row;
       svg_.rect({.x = x + static_cast<double>(i % per_row) * kCpuPitch,
-                 .y = y + static_cast<double>(i / per_row) * kCpuPitch,
+                 .y = y + static_cast<double>(row) * kCpuPitch,
                  .width = kCpu,
                  .height = kCpu},
                 allowed ? "cpu" : "cpu-off", 2);

@@ -14,7 +14,7 @@ namespace {
 /// More columns of distances than fit beside the rest.
 constexpr std::size_t kDistancesMax = 16;
 
-std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
 std::string node_text(int node) { return node < 0 ? "-" : fmt::format("{}", node); }
 
@@ -54,6 +54,7 @@ std::string nodes_table(const Topology& topology, const Terminal& terminal) {
 
 std::string devices_table(const Topology& topology, const Terminal& terminal) {
   std::vector<const TopologyDevice*> devices;
+  devices.reserve(topology.devices.size());
   for (const TopologyDevice& device : topology.devices) devices.push_back(&device);
   std::ranges::stable_sort(devices, {}, [](const TopologyDevice* device) {
     return std::pair(device->node < 0 ? 1 << 20 : device->node, device->kind);

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "gpuio/gpuio.hpp"
 
@@ -59,12 +58,11 @@ int main() try {
 
   const gpuio::View<std::uint64_t> counted = gpuio::view<std::uint64_t>(counter_pin).value();
   {
-    std::vector<std::jthread> threads;
-    for (int thread = 0; thread < 2; ++thread) {
-      threads.emplace_back([counted] {
-        for (std::uint64_t i = 0; i < kThreadSteps; ++i) counted.atomic(0).fetch_add(1, gpuio::dev::Order::relaxed);
-      });
-    }
+    const auto count = [counted] {
+      for (std::uint64_t i = 0; i < kThreadSteps; ++i) counted.atomic(0).fetch_add(1, gpuio::dev::Order::relaxed);
+    };
+    const std::jthread one(count);
+    const std::jthread another(count);
   }
   gpuio::throw_if_failed(stream.synchronize());
 

@@ -85,7 +85,7 @@ int main() try {
   const std::vector<float> got = download<float>(io, sums);
   bool right = download<std::uint32_t>(io, status).front() == 0;
   for (std::size_t i = 0; i < got.size(); ++i) right = right && got[i] == kSteps * expected[i];
-  std::printf("%llu gradients added to %llu rows on %s: %s\n", static_cast<unsigned long long>(kSteps * words.size()),
+  std::printf("%llu gradients added to %llu rows on %s: %s\n", static_cast<unsigned long long>(kSteps) * words.size(),
               static_cast<unsigned long long>(kRows), std::string(device.name()).c_str(), right ? "right" : "wrong");
   return right ? 0 : 1;
 } catch (const gpuio::Error& error) {

@@ -21,8 +21,11 @@ struct Gpu {
     context.emplace(gpu_context());
     host.emplace(context->device("host").value());
     Result<Device> opened = context->device("cuda:0");
-    if (opened) device.emplace(*std::move(opened));
-    why_not = opened ? "" : opened.error().to_string();
+    if (opened) {
+      device.emplace(*std::move(opened));
+    } else {
+      why_not = opened.error().to_string();
+    }
   }
 
   /// Of `memory`, by a copy.

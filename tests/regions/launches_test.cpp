@@ -188,7 +188,7 @@ GPUIO_FOR_ALL_REGIONS(RegionLaunches);
 class ReadOnlyRegion : public RegionLaunches {
  protected:
   void SetUp() override {
-    RegionTest::SetUp();
+    RegionTest::SetUp();  // NOLINT(bugprone-parent-virtual-call): filled memory is not for it
     if (IsSkipped() || HasFatalFailure()) return;
     memory_ = make(GetParam(), MapAccess::read).value();
     stream_.emplace(device_->create_stream().value());

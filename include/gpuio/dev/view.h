@@ -202,5 +202,6 @@ class View {
 /// \cond
 // So that a std::span can be made of what View::span returns.
 template <class T>
+// NOLINTNEXTLINE(readability-identifier-naming): the standard's name
 inline constexpr bool std::ranges::enable_borrowed_range<gpuio::dev::Span<T>> = true;
 /// \endcond

@@ -51,7 +51,7 @@ std::string value_of(std::string_view text, std::string_view key) {
 
 std::string processor_of(const fs::path& root) {
   const std::string text = read_start(root / "proc/cpuinfo");
-  const std::string name = value_of(text, "model name");
+  std::string name = value_of(text, "model name");
   if (!name.empty()) return name;
   const std::string implementer = value_of(text, "CPU implementer");
   const std::string part = value_of(text, "CPU part");

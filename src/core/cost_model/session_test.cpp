@@ -73,7 +73,7 @@ struct Story {
   std::vector<int> ran;
 };
 
-std::vector<Step> three_steps(Story& story, Status second = {}) {
+std::vector<Step> three_steps(Story& story, const Status& second = {}) {
   std::vector<Step> steps;
   steps.push_back({"first", 1, [&story] { return story.ran.push_back(1), Status(); }});
   steps.push_back({"second", 2, [&story, second] { return story.ran.push_back(2), second; }});
@@ -114,7 +114,9 @@ TEST(Steps, AreDestroyedAsSoonAsTheyHaveRun) {
   auto memory = std::make_shared<int>(1);
   const std::weak_ptr<int> watch = memory;
   std::vector<Step> steps;
-  steps.push_back({"holds", 1, [memory = std::move(memory)] { return *memory == 1 ? Status() : Status(); }});
+  steps.push_back({"holds", 1, [memory = std::move(memory)] {
+                     return *memory == 1 ? Status() : Status(Code::internal, "it is gone");
+                   }});
   bool held = true;
   steps.push_back({"looks", 1, [&] { return held = !watch.expired(), Status(); }});
   ASSERT_TRUE(run_steps(std::move(steps), {}).ok());

@@ -24,6 +24,7 @@ std::vector<spi::WorkerNode> deal_workers(unsigned workers, const std::vector<nu
   std::uint64_t all = 0;
   for (const numa::Processors& node : nodes) all += node.count;
   std::vector<spi::WorkerNode> dealt;
+  if (all == 0) return dealt;
   std::uint64_t passed = 0;
   unsigned given = 0;
   for (const numa::Processors& node : nodes) {

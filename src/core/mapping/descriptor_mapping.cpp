@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <tuple>
 #include <utility>
 
 #include "base/align.h"
@@ -149,8 +150,8 @@ Status DescriptorMapping::map_pages(std::uint64_t begin, std::uint64_t end) {
   if (pages == MAP_FAILED) {
     const int error = errno;
     // A failed MAP_FIXED may have taken away what was there.
-    ::mmap(reservation_ + begin, end - begin, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-           0);
+    std::ignore = ::mmap(reservation_ + begin, end - begin, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     return Status::from_errno(error, "can't map the store")
         .with("store", file_.name)
         .with("offset", file_offset_ + begin)

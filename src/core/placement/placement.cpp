@@ -72,6 +72,7 @@ Status check_node(int id, const Topology& topology) {
   const MemoryNode* const node = topology.node(id);
   if (node == nullptr) {
     std::vector<int> known;
+    known.reserve(topology.nodes.size());
     for (const MemoryNode& other : topology.nodes) known.push_back(other.id);
     const bool off_line = std::ranges::find(topology.offline_nodes, id) != topology.offline_nodes.end();
     return Status(Code::not_found, off_line ? "this NUMA node is off line" : "no such NUMA node")
@@ -242,7 +243,7 @@ Status place(PlacementSystem& system, std::byte* base, std::size_t bytes, const 
   return verify(system, base, bytes, placement, nearest);
 }
 
-Deal::Deal(std::vector<int> nodes, std::vector<std::uint32_t> weights, std::uint64_t stripe_bytes,
+Deal::Deal(std::vector<int> nodes, const std::vector<std::uint32_t>& weights, std::uint64_t stripe_bytes,
            std::uint64_t phase_bytes)
     : nodes_(std::move(nodes)), phase_bytes_(phase_bytes) {
   std::uint64_t end = 0;
@@ -261,7 +262,8 @@ std::uint64_t Deal::run_at(std::uint64_t offset) const noexcept {
 
 std::uint64_t Deal::stripe_bytes_for(std::uint64_t bytes, const std::vector<std::uint32_t>& weights,
                                      std::uint64_t page_bytes) noexcept {
-  const std::uint64_t round = std::accumulate(weights.begin(), weights.end(), std::uint64_t{0});
+  const std::uint64_t round =
+      std::max<std::uint64_t>(1, std::accumulate(weights.begin(), weights.end(), std::uint64_t{0}));
   const std::uint64_t unit = bytes / round >= kHugePageBytes ? kHugePageBytes : page_bytes;
   const std::uint64_t rounds_max = std::max<std::uint64_t>(1, kRangesMax / weights.size());
   return std::max(unit, base::align_up(bytes / round / rounds_max, unit));

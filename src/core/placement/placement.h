@@ -49,7 +49,7 @@ namespace gpuio::core::placement {
 class Deal {
  public:
   /// `weights` as long as `nodes`, both not empty. `phase_bytes`: what of the first turn lies before offset 0.
-  Deal(std::vector<int> nodes, std::vector<std::uint32_t> weights, std::uint64_t stripe_bytes,
+  Deal(std::vector<int> nodes, const std::vector<std::uint32_t>& weights, std::uint64_t stripe_bytes,
        std::uint64_t phase_bytes = 0);
 
   [[nodiscard]] int node_at(std::uint64_t offset) const noexcept;

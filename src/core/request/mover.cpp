@@ -65,7 +65,7 @@ Status Mover::queue_fill(const RunState& run, spi::StreamHandle stream) {
   const Piece& piece = run.pieces.front();
   const FillPattern& pattern = run.span->pattern;
   if (run.list == nullptr) return device.fill(stream, piece.memory, pattern.bytes[0], piece.bytes);
-  const std::uint64_t whole_patterns = run.list->bytes / pattern.size * pattern.size;
+  const std::uint64_t whole_patterns = run.list->bytes - run.list->bytes % pattern.size;
   spi::CopySegment segment{run.list->memory, piece.memory, std::min(piece.bytes, whole_patterns)};
   for (std::uint64_t done = 0; done < piece.bytes;) {
     GPUIO_TRY(device.copy(stream, std::span(&segment, 1)));

@@ -118,7 +118,7 @@ void RequestState::check_memory() {
     const ResolvedTransfer& resolved = transfer(i);
     for (const Region* const region : {resolved.region.get(), resolved.source.get()}) {
       if (region == nullptr) continue;
-      if (Status status = region->check(); !status.ok()) fail_transfer(i, std::move(status));
+      if (const Status status = region->check(); !status.ok()) fail_transfer(i, status);
     }
   }
 }

@@ -35,7 +35,7 @@ Capability check_scope(const Region& region, dev::Scope scope) {
 }
 
 Capability check_device(const Region& region, dev::Scope scope) {
-  const Capability at_all = region.can(Ability::device_atomics);
+  Capability at_all = region.can(Ability::device_atomics);
   if (!at_all || scope == dev::Scope::device) return at_all;
   if (!region.memory_is_host()) return {true, "host code does not reach it; other GPUs over NVLink alone"};
   const Capability native = region.device().capability(Ability::host_native_atomics);

@@ -197,7 +197,9 @@ TEST(DelegateServer, RequestsThatACallerShouldNotHaveWrittenHurtNothing) {
   EXPECT_EQ(rig.server.serve(), 4U);
   EXPECT_EQ(rig.server.refused(), 4U);
   EXPECT_EQ(rig.words, (std::array<std::uint64_t, 64>{}));
-  const auto result = [&](std::size_t slot) { return dev::tag::result(rig.shared[2 * dev::kSlotsMin + slot].tag); };
+  const auto result = [&](std::size_t slot) {
+    return dev::tag::result(rig.shared[std::size_t{2} * dev::kSlotsMin + slot].tag);
+  };
   EXPECT_EQ(result(0), DelegateResult::out_of_range);
   EXPECT_EQ(result(1), DelegateResult::misaligned);
   EXPECT_EQ(result(2), DelegateResult::unsupported);

@@ -40,12 +40,12 @@ constexpr uint64_t kOffset = 16;
 int exported_open = 0;
 int export_handle(gpuio_cuda_device*, void* memory, void* handle, uint64_t* offset) {
   const void* const base = static_cast<char*>(memory) - kOffset;
-  std::memcpy(handle, &base, sizeof base);
+  std::memcpy(handle, static_cast<const void*>(&base), sizeof base);
   *offset = kOffset;
   return 0;
 }
 int import_handle(gpuio_cuda_device*, const void* handle, void** base) {
-  std::memcpy(base, handle, sizeof *base);
+  std::memcpy(static_cast<void*>(base), handle, sizeof *base);
   if (*base == nullptr) return kStrange;
   ++exported_open;
   return 0;

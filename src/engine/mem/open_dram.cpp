@@ -19,7 +19,7 @@ namespace gpuio::mem {
 namespace {
 
 #ifndef MFD_HUGE_SHIFT
-constexpr unsigned MFD_HUGE_SHIFT = 26;
+constexpr unsigned MFD_HUGE_SHIFT = 26;  // NOLINT(readability-identifier-naming): the kernel's name
 #endif
 
 /// Addresses cost nothing; a memory that grows has room for as much again, a gibibyte at least.

@@ -53,7 +53,8 @@ class Start {
     const PoolOptions options{
         .members_max = members, .objects_per_member_max = 8, .block_bytes = 64, .chunk_bytes = 128};
     Superblock superblock = plan_superblock(1U << 16, options, {}).value();
-    for (int i = 0; i < 2; ++i) superblock.pool_bytes = geometry_of(superblock).data_begin + (members + 1) * 128;
+    for (int i = 0; i < 2; ++i)
+      superblock.pool_bytes = geometry_of(superblock).data_begin + std::uint64_t{128} * (members + 1);
     return superblock;
   }
 
@@ -70,7 +71,7 @@ using ExploringMember = Member<ExploringAccess>;
 
 /// An agent that is a member already.
 template <class Work>
-Agent as_member(const Start& start, std::uint32_t rank, Work work) {
+Agent as_member(const Start& start, std::uint32_t rank, const Work& work) {
   return [&start, rank, work](ExploringAccess& access, const ExploringClock& clock) {
     access.set_up(true);
     ExploringMember member(access, start.geometry(), clock, start.held(rank));
@@ -80,7 +81,7 @@ Agent as_member(const Start& start, std::uint32_t rank, Work work) {
   };
 }
 
-Agent publisher(const Start& start, std::uint32_t rank, std::string name, std::uint8_t content) {
+Agent publisher(const Start& start, std::uint32_t rank, const std::string& name, std::uint8_t content) {
   return as_member(start, rank, [name, content](ExploringMember& member) {
     return as_result(member.publish(name, bytes_of(content)));
   });

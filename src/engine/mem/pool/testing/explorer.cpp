@@ -50,6 +50,7 @@ void Explorer::advance(State& state, std::size_t agent, bool first) {
     agent_->result = agents_[agent](memory, clock);
     agent_->pending = Kind::done;
   } catch (const Suspended&) {
+    // Where it stopped is in `pending`.
   }
   set_up_ = false;
 }
@@ -57,8 +58,7 @@ void Explorer::advance(State& state, std::size_t agent, bool first) {
 /// Whether nothing that others do can matter to the agent's next access, nor it to them, so that it may come first.
 bool Explorer::is_local(const AgentState& agent) const {
   switch (agent.pending) {
-    case Kind::store:
-      return true;  // Goes to the agent's own buffer.
+    case Kind::store:  // Goes to the agent's own buffer.
     case Kind::hold:
       return true;
     case Kind::clock:
