@@ -49,8 +49,7 @@ void Explorer::advance(State& state, std::size_t agent, bool first) {
   try {
     agent_->result = agents_[agent](memory, clock);
     agent_->pending = Kind::done;
-  } catch (const Suspended&) {
-    // Where it stopped is in `pending`.
+  } catch (const Suspended&) {  // NOLINT(bugprone-empty-catch): where it stopped is in `pending`
   }
   set_up_ = false;
 }
