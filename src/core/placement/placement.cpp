@@ -288,7 +288,7 @@ Deal deal_of(PlacementSystem& system, const Placement& placement, const Topology
   std::uint64_t stripe = Deal::stripe_bytes_for(bytes, weights, system.page_bytes());
   if (what == DealFor::pages_there && bytes >= kHugePageBytes) stripe = std::max(stripe, kHugePageBytes);
   const std::uint64_t phase = stripe >= kHugePageBytes ? reinterpret_cast<std::uintptr_t>(base) % kHugePageBytes : 0;
-  return {nodes, std::move(weights), stripe, phase};
+  return {nodes, weights, stripe, phase};
 }
 
 }  // namespace gpuio::core::placement
