@@ -14,13 +14,11 @@ namespace {
 
 using testing::HasSubstr;
 
-class RegionLaunches : public RegionTest {
+class RegionLaunches : public FilledRegionTest {
  protected:
   void SetUp() override {
-    RegionTest::SetUp();
+    FilledRegionTest::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
-    model_ = random_bytes(kRegionBytes);
-    put(memory_, model_);
     stream_.emplace(device_->create_stream().value());
     table_ = Slice(memory_).pin().value();
   }
@@ -90,8 +88,6 @@ class RegionLaunches : public RegionTest {
     }
     EXPECT_EQ(download<std::uint32_t>(made.status).front(), 0U);
   }
-
-  std::vector<std::byte> model_;
   std::optional<Stream> stream_;
   Pin table_;
 };

@@ -9,15 +9,8 @@
 namespace gpuio::tests {
 namespace {
 
-class RegionModel : public RegionTest {
+class RegionModel : public FilledRegionTest {
  protected:
-  void SetUp() override {
-    RegionTest::SetUp();
-    if (IsSkipped() || HasFatalFailure()) return;
-    model_ = random_bytes(kRegionBytes);
-    put(memory_, model_);
-  }
-
   Drawn draw(bool distinct) {
     const std::uint64_t unit = 1 + random_.uniform(random_.chance(0.5) ? 300 : 20'000);
     const std::uint64_t pieces = 1 + random_.uniform(std::min<std::uint64_t>(2000, kRegionBytes / 3 / unit));
@@ -78,8 +71,6 @@ class RegionModel : public RegionTest {
         return store_and_load(offset, length);
     }
   }
-
-  std::vector<std::byte> model_;
 };
 
 TEST_P(RegionModel, RequestsLoadsAndStoresAgreeWithAPlainVector) {

@@ -93,6 +93,13 @@ void RegionTest::SetUp() {
   device_.emplace(context_->device(GetParam().device).value());
 }
 
+void FilledRegionTest::SetUp() {
+  RegionTest::SetUp();
+  if (IsSkipped() || HasFatalFailure()) return;
+  model_ = random_bytes(kRegionBytes);
+  put(memory_, model_);
+}
+
 Result<Buffer> RegionTest::make(const KindOfRegion& kind, MapAccess access) {
   GPUIO_ASSIGN(const Device device, context_->device(kind.device));
   switch (kind.source) {

@@ -109,6 +109,14 @@ class RegionTest : public testing::TestWithParam<KindOfRegion> {
   base::Random random_{20261127};
 };
 
+/// The same, its bytes being random ones that a plain vector has too.
+class FilledRegionTest : public RegionTest {
+ protected:
+  void SetUp() override;
+
+  std::vector<std::byte> model_;
+};
+
 #define GPUIO_FOR_ALL_REGIONS(suite)                                                      \
   INSTANTIATE_TEST_SUITE_P(All, suite, testing::ValuesIn(::gpuio::tests::region_kinds()), \
                            [](const auto& kind) { return kind.param.name; })

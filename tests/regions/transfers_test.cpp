@@ -12,15 +12,8 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-class RegionTransfers : public RegionTest {
+class RegionTransfers : public FilledRegionTest {
  protected:
-  void SetUp() override {
-    RegionTest::SetUp();
-    if (IsSkipped() || HasFatalFailure()) return;
-    model_ = random_bytes(kRegionBytes);
-    put(memory_, model_);
-  }
-
   /// `count` extents of `bytes` each in no order, none touching another.
   static std::vector<Extent> scattered(std::uint64_t count, std::uint64_t bytes) {
     const std::uint64_t stride = kRegionBytes / count;
@@ -55,8 +48,6 @@ class RegionTransfers : public RegionTest {
     check(Layout::extents(list), list, Layout::contiguous(1'000'001, 130'000), {{1'000'001, 130'000}});
     check(Layout::contiguous(4096, 1'000'000), {{4096, 1'000'000}}, Layout::contiguous(1, 1'000'000), {{1, 1'000'000}});
   }
-
-  Bytes model_;
 };
 
 TEST_P(RegionTransfers, AnyPartComesBackAsItWasPut) {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -11,7 +9,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "base/scope_exit.h"
+#include "base/testing/guarded_page.h"
 #include "core/copy/segments.kernel.h"
 #include "core/launch/rows.kernel.h"
 
@@ -63,13 +61,9 @@ TEST(Lanes, CopyBytesTouchesWhatItShouldAtEveryAlignment) {
 }
 
 TEST(Lanes, ShiftedLoadsStayInsideThePagesOfTheSource) {
-  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  void* mapped = mmap(nullptr, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  ASSERT_NE(mapped, MAP_FAILED);
-  const base::ScopeExit unmap([&] { munmap(mapped, 3 * page); });
-  std::byte* source = static_cast<std::byte*>(mapped) + page;
-  ASSERT_EQ(mprotect(source, page, PROT_READ | PROT_WRITE), 0);
-  std::fill_n(source, page, std::byte{0x3c});
+  const base::testing::GuardedPage guarded(std::byte{0x3c});
+  std::byte* const source = guarded.begin();
+  const std::size_t page = guarded.size();
   std::vector<std::byte> destination(page + 16);
   for (std::size_t skew = 0; skew < 16; ++skew) {
     on_all_lanes([&](const WideLoopPolicy& policy) {

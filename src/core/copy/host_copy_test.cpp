@@ -2,15 +2,13 @@
 #include "core/copy/host_copy.h"
 
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
 #include <vector>
 
 #include "base/random.h"
-#include "base/scope_exit.h"
+#include "base/testing/guarded_page.h"
 
 namespace gpuio::core {
 namespace {
@@ -77,13 +75,9 @@ TEST(HostCopy, LargeCopiesAreWhole) {
 }
 
 TEST(HostCopy, ReadsNothingBeyondTheSource) {
-  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  void* mapped = mmap(nullptr, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  ASSERT_NE(mapped, MAP_FAILED);
-  const base::ScopeExit unmap([&] { munmap(mapped, 3 * page); });
-  std::byte* source = static_cast<std::byte*>(mapped) + page;
-  ASSERT_EQ(mprotect(source, page, PROT_READ | PROT_WRITE), 0);
-  std::memset(source, 0x3c, page);
+  const base::testing::GuardedPage guarded(std::byte{0x3c});
+  std::byte* const source = guarded.begin();
+  const std::size_t page = guarded.size();
   std::vector<std::byte> memory(page);
   for (std::size_t bytes : {std::size_t{1}, std::size_t{63}, std::size_t{700}, page}) {
     host_copy_part(memory.data(), source + page - bytes, bytes, kStreamedBytesMin);
