@@ -103,6 +103,14 @@ class Results(unittest.TestCase):
         self.assertIn("| **no** |", text)
         self.assertIn("Not measured yet: `a.b.c`.", text)
 
+    def test_page_shows_a_run_once_for_all_its_bars(self):
+        bars = {"a.b": make_bar(), "a.b.c": make_bar(id="a.b.c")}
+        run = make_run(("ours", 0, timed(1)), ("theirs", 0, timed(2)))
+        text = page.markdown([results.result(bar, run) for bar in bars.values()], bars)
+        self.assertEqual(text.count("| theirs |"), 1)
+        self.assertEqual(text.count("### "), 1)
+        self.assertIn("- `a.b.c`: compared with theirs", text)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -3,6 +3,8 @@
 
 from xml.sax.saxutils import escape
 
+from bars.results import sides
+
 HEAD = """<!-- Generated from benchmarks/results by benchmarks/report; write nothing here. -->
 # Performance
 
@@ -35,15 +37,28 @@ def _row(record):
     return f"| `{record['id']}` | {record['title']} | {goal} | {value} | {met} |"
 
 
-def _details(record):
-    lines = [f"### `{record['id']}`", "", f"{record['title']}.", ""]
-    if record["against"]:
-        lines += [f"Compared with {record['against']}.", ""]
-    lines += [f"| {record['figure']} | median |", "|---|---|"]
-    lines += [f"| {name} | {number(value)} |" for name, value in record["peers"].items()]
-    lines += ["", f"{record['date']}, commit {record['commit']}; {record['machine']}.", f"`{record['command']}`", ""]
-    if record["note"]:
-        lines += [record["note"], ""]
+def _by_run(records):
+    """The records of each run, in the order of the bars."""
+    runs = {}
+    for record in records:
+        runs.setdefault((record["samples"], record["date"]), []).append(record)
+    return runs.values()
+
+
+def _details(records):
+    """One run: what it measured, and what is said of each of its bars."""
+    first = records[0]
+    lines = [f"### {first['samples'].removesuffix('.samples.jsonl')}", ""]
+    lines += [f"{first['date']}, commit {first['commit']}; {first['machine']}.", f"`{first['command']}`", ""]
+    for name_of_figure, medians in sides(records).items():
+        lines += [f"| {name_of_figure} | median |", "|---|---|"]
+        lines += [f"| {name} | {number(value)} |" for name, value in medians.items()] + [""]
+    compared = [f"- `{record['id']}`: compared with {record['against']}" for record in records if record["against"]]
+    if compared:
+        lines += compared + [""]
+    for record in records:
+        if record["note"]:
+            lines += [f"**`{record['id']}`**: {record['note']}", ""]
     return lines
 
 
@@ -56,8 +71,8 @@ def markdown(records, bars):
     if missing:
         lines += ["", "Not measured yet: " + ", ".join(f"`{id}`" for id in missing) + "."]
     lines += ["", "## In detail", ""]
-    for record in records:
-        lines += _details(record)
+    for of_run in _by_run(records):
+        lines += _details(of_run)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

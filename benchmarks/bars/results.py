@@ -68,14 +68,23 @@ def keep(run, bars, folder=FOLDER):
     write(run, bars, folder)
 
 
+def sides(found):
+    """Of each figure, the medians of all who took part in a run, by name."""
+    of_figure = {}
+    for record in found:
+        of_figure.setdefault(record["figure"], {}).update(record["peers"])
+    return of_figure
+
+
 def print_table(found, problems):
     """A run's results for the terminal."""
     for record in found:
         low, high = record["interval"]
         print(f"{record['id']:28} {record['value']:12.4g} {record['unit']:<8} ({low:.4g} .. {high:.4g})  "
               f"{record['direction']} {record['goal']:g}: {'met' if record['met'] else 'MISSED'}")
-        for name, value in record["peers"].items():
-            print(f"    {name:42} {value:12.5g} {record['figure']}")
+    for figure, peers_of in sides(found).items():
+        for name, value in peers_of.items():
+            print(f"    {name:42} {value:12.5g} {figure}")
     for problem in problems:
         print(problem)
     sys.stdout.flush()
