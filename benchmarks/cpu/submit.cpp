@@ -4,9 +4,9 @@
 #include <array>
 #include <vector>
 
-#include "cpu/allocations.h"
 #include "cpu/measurements.h"
 #include "harness/alternate.h"
+#include "tests/support/allocation_count.h"
 #include "tests/support/fake_context.h"
 
 namespace gpuio::bench {
@@ -67,7 +67,7 @@ double allocations_per_request(std::uint64_t extents_per_request) {
   // On one thread the count is exact: what a thread keeps to use again does not depend on who was quicker.
   const NullStore null = make_null_store(extents_per_request, Drive::caller);
   submit_all(null, kCountedRequests, extents_per_request);  // Queues and pools grow to their size once.
-  const AllocationCount count;
+  const tests::AllocationCount count;
   submit_all(null, kCountedRequests, extents_per_request);
   return static_cast<double>(count.so_far()) / static_cast<double>(kCountedRequests);
 }

@@ -168,7 +168,8 @@ TEST_P(GpuRows, EveryWayPutsEveryByteWhereAPlainLoopDoes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllWays, GpuRows,
-                         testing::Values(core::RowWay::kernel, core::RowWay::copy_engine, core::RowWay::staged));
+                         testing::Values(core::RowWay::kernel, core::RowWay::copy_engine, core::RowWay::staged),
+                         row_way_name);
 
 }  // namespace
 }  // namespace gpuio::tests

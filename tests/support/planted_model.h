@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <string>
 
@@ -30,6 +32,19 @@ inline CostModel planted_model(const std::map<std::string, core::RowWay>& quicke
     model.devices.push_back(cost);
   }
   return model;
+}
+
+/// A name for tests of each way.
+inline std::string row_way_name(const testing::TestParamInfo<core::RowWay>& way) {
+  switch (way.param) {
+    case core::RowWay::kernel:
+      return "Kernel";
+    case core::RowWay::copy_engine:
+      return "CopyEngine";
+    case core::RowWay::staged:
+      break;
+  }
+  return "Staged";
 }
 
 }  // namespace gpuio::tests
