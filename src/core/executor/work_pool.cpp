@@ -98,8 +98,12 @@ Result<std::unique_ptr<WorkPool>> WorkPool::start(const Options& options) {
   while (pool->workers_.size() < count) pool->workers_.push_back(std::make_unique<Worker>(*pool, options.numa_node));
   for (unsigned i = 0; i < count; ++i) {
     Worker& worker = *pool->workers_[i];
-    for (unsigned k = 0; k < count; ++k) worker.sources.push_back(pool->workers_[(i + k) % count].get());
-    std::ranges::stable_partition(worker.sources, [&](const Worker* other) { return other->node == worker.node; });
+    for (const bool near : {true, false}) {
+      for (unsigned k = 0; k < count; ++k) {
+        Worker* const other = pool->workers_[(i + k) % count].get();
+        if ((other->node == worker.node) == near) worker.sources.push_back(other);
+      }
+    }
   }
   unsigned number = 0;
   for (const std::unique_ptr<Worker>& worker : pool->workers_) {
