@@ -39,7 +39,8 @@ function(gpuio_test name)
   endforeach()
   # A model of this machine's costs that somebody keeps in his own folder is to change no test.
   # PRE_TEST: listing runs at ctest time, so a build never executes what it built.
-  set(options DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60
+  # NO_PRETTY_VALUES: the names that tests give their parameters are enough, and the bytes of one hold addresses.
+  set(options DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES
     PROPERTIES TIMEOUT ${arg_TIMEOUT} RUN_SERIAL $<BOOL:${arg_SERIAL}>
     ENVIRONMENT "XDG_CACHE_HOME=${PROJECT_BINARY_DIR}/no_cache")
   if(arg_GPU_CASES)
