@@ -111,13 +111,14 @@ ExitCode run_command(const Shell& shell, const Command& command) {
 }  // namespace
 
 std::unique_ptr<CLI::App> make_app(Command& chosen) {
-  auto app = std::make_unique<CLI::App>("Files into device memory at the speed of the link.", "gpuio");
+  auto app = std::make_unique<CLI::App>("Files and memory for accelerators, at the speed of the link.", "gpuio");
   add_load(*app, chosen);
   add_copy(*app, chosen);
   add_doctor(*app, chosen);
   add_topology(*app, chosen);
   add_calibrate(*app, chosen);
   add_stat(*app, chosen);
+  add_pool(*app, chosen);
   add_config(*app, chosen);
   add_completion(*app, chosen);
   add_version(*app, chosen);

@@ -12,6 +12,7 @@ void add_load(CLI::App& root, Command& chosen);
 void add_copy(CLI::App& root, Command& chosen);
 void add_doctor(CLI::App& root, Command& chosen);
 void add_calibrate(CLI::App& root, Command& chosen);
+void add_pool(CLI::App& root, Command& chosen);
 void add_stat(CLI::App& root, Command& chosen);
 void add_config(CLI::App& root, Command& chosen);
 void add_completion(CLI::App& root, Command& chosen);
