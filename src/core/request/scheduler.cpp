@@ -297,9 +297,9 @@ void Scheduler::finish(RequestState& request, const Status& status) {
   if (request.live_after != nullptr) request.live_after->live_before = request.live_before;
   const RequestPointer last = RequestPointer::adopt(&request);  // the live list's reference
   if (request.gate) request.stream_device->gates().open(*request.gate);
-  request.mark_quiet();
-  // Whoever hears of it may ask how many are left.
+  // Before anybody hears of it, who may ask how many are left.
   outstanding_.fetch_sub(1, std::memory_order_relaxed);
+  request.mark_quiet();
   if (!request.reported) {
     report(request, status, ended_ns_ != 0 ? ended_ns_ : executor_.clock().now_ns());
   }
