@@ -201,7 +201,7 @@ void add_create(CLI::App& pool, Command& chosen) {
   app->add_option("--block", options->pool.block_bytes, "What objects are rounded up to; a power of two")
       ->transform(CLI::AsSizeValue(true).description(""))
       ->type_name("SIZE")
-      ->default_str("4096");
+      ->capture_default_str();
   app->add_option("--lease", options->lease_s, "After how long a silent member is taken for dead")
       ->check(CLI::Range(1e-3, 1e6).description(""))
       ->type_name("SECONDS")
